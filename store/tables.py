@@ -1,0 +1,177 @@
+"""The tables: our one source of truth. Names are text, never database enums; units stand in every column name.
+
+Times are seconds since 1970 by the database's clock (`store.clock`), never a host's.
+"""
+
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, Integer, MetaData, Text, UniqueConstraint, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite auto-increments INTEGER alone
+
+
+class Base(DeclarativeBase):
+    """The metadata that migrations are compared with."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Job(Base):
+    """A search. `spec` is a `records.JobSpec`, `plan` the frozen `records.Plan` it was accepted with.
+
+    States: queued → running ⇄ paused → stopping → succeeded | failed | cancelled. `wanted` is what a user asked for
+    and the owner has not done yet: "cancel", "stop", "pause" or null.
+    """
+
+    __tablename__ = "job"
+    __table_args__ = (Index("ix_job_claimable", "state", "id"),)
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)  # sortable by creation
+    name: Mapped[str] = mapped_column(Text)
+    idempotency_key: Mapped[str | None] = mapped_column(Text, unique=True)
+    spec: Mapped[dict[str, Any]] = mapped_column(JSON)
+    plan: Mapped[dict[str, Any]] = mapped_column(JSON)
+    state: Mapped[str] = mapped_column(Text, server_default="queued")
+    wanted: Mapped[str | None] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text, server_default="")  # a stable word
+    message: Mapped[str] = mapped_column(Text, server_default="")  # a sentence
+    created_at_s: Mapped[float] = mapped_column(Float(53))
+    updated_at_s: Mapped[float] = mapped_column(Float(53))
+    ended_at_s: Mapped[float | None] = mapped_column(Float(53))
+    lease_owner: Mapped[str | None] = mapped_column(Text)
+    lease_token: Mapped[str | None] = mapped_column(Text)
+    lease_expires_at_s: Mapped[float | None] = mapped_column(Float(53))
+
+
+class Trial(Base):
+    """One configuration with one seed.
+
+    States: waiting → running → complete | pruned | infeasible | failed | cancelled.
+    Kinds: baseline (dense) | search | confirm (fresh seeds).
+    """
+
+    __tablename__ = "trial"
+    __table_args__ = (
+        UniqueConstraint("job_id", "number"),
+        Index(  # covering: a curve is answered from this index alone
+            "ix_trial_curve",
+            "job_id",
+            "family",
+            "configuration_key",
+            "sparsity",
+            "kind",
+            "seed",
+            "value",
+            "test_value",
+            "flop_ratio",
+            "training_flops",
+            "id",
+            sqlite_where=text("state = 'complete'"),
+            postgresql_where=text("state = 'complete'"),
+        ),
+        Index("ix_trial_job_state", "job_id", "state"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"))
+    number: Mapped[int] = mapped_column(Integer)
+    kind: Mapped[str] = mapped_column(Text)
+    family: Mapped[str] = mapped_column(Text)
+    configuration: Mapped[dict[str, Any]] = mapped_column(JSON)  # Configuration.canonical()
+    configuration_key: Mapped[str] = mapped_column(Text)
+    sparsity: Mapped[float] = mapped_column(Float(53))  # fraction, solved; nominal where infeasible
+    scale: Mapped[str] = mapped_column(Text, server_default="")
+    seed: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(Text, server_default="waiting")
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    message: Mapped[str] = mapped_column(Text, server_default="")
+    created_at_s: Mapped[float] = mapped_column(Float(53))
+    ended_at_s: Mapped[float | None] = mapped_column(Float(53))
+    value: Mapped[float | None] = mapped_column(Float(53))  # validation metric, the data set's unit
+    test_value: Mapped[float | None] = mapped_column(Float(53))
+    forward_flops_per_sample: Mapped[int | None] = mapped_column(BigInteger)
+    executed_flops_per_sample: Mapped[int | None] = mapped_column(BigInteger)
+    flop_ratio: Mapped[float | None] = mapped_column(Float(53))  # over dense, in the job's scope
+    training_flops: Mapped[float | None] = mapped_column(Float(53))  # whole run
+    parameters: Mapped[int | None] = mapped_column(BigInteger)
+    nonzero_parameters: Mapped[int | None] = mapped_column(BigInteger)
+    training_seconds: Mapped[float | None] = mapped_column(Float(53))
+
+
+class Attempt(Base):
+    """One execution of a trial, ended `finished | lost | failed | cancelled`. It owns its row by its token."""
+
+    __tablename__ = "attempt"
+    __table_args__ = (
+        UniqueConstraint("trial_id", "number"),
+        Index("ix_attempt_state", "state", "lease_expires_at_s"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    trial_id: Mapped[int] = mapped_column(ForeignKey("trial.id", ondelete="CASCADE"))
+    number: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(Text, server_default="running")
+    stop: Mapped[bool] = mapped_column(server_default=text("false"))  # read by the attempt at each renewal
+    token: Mapped[str] = mapped_column(Text)
+    lease_expires_at_s: Mapped[float] = mapped_column(Float(53))
+    worker: Mapped[str] = mapped_column(Text)
+    slot: Mapped[str] = mapped_column(Text)  # "host/cpu:0": where it runs
+    process: Mapped[str] = mapped_column(Text, server_default="")  # "pid@process start", for an adopting worker
+    started_at_s: Mapped[float] = mapped_column(Float(53))
+    ended_at_s: Mapped[float | None] = mapped_column(Float(53))
+    failure_class: Mapped[str] = mapped_column(Text, server_default="")
+    message: Mapped[str] = mapped_column(Text, server_default="")
+    environment: Mapped[dict[str, Any]] = mapped_column(JSON)  # versions, device, git commit
+    log_path: Mapped[str] = mapped_column(Text, server_default="")
+
+
+class Report(Base):
+    """One intermediate measurement of an attempt: a `records.Progress`."""
+
+    __tablename__ = "report"
+
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempt.id", ondelete="CASCADE"), primary_key=True)
+    step: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    total_steps: Mapped[int] = mapped_column(Integer)
+    train_loss: Mapped[float | None] = mapped_column(Float(53))  # nats
+    value: Mapped[float | None] = mapped_column(Float(53))
+    training_flops: Mapped[float] = mapped_column(Float(53))
+    sparsity: Mapped[float | None] = mapped_column(Float(53))
+    churn: Mapped[float | None] = mapped_column(Float(53))
+    itop: Mapped[float | None] = mapped_column(Float(53))
+    seconds: Mapped[float] = mapped_column(Float(53))
+
+
+class Checkpoint(Base):
+    """A complete checkpoint on disk: written and renamed before this row exists."""
+
+    __tablename__ = "checkpoint"
+    __table_args__ = (Index("ix_checkpoint_trial", "trial_id", "step"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    trial_id: Mapped[int] = mapped_column(ForeignKey("trial.id", ondelete="CASCADE"))
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempt.id", ondelete="CASCADE"))
+    step: Mapped[int] = mapped_column(Integer)
+    path: Mapped[str] = mapped_column(Text)  # relative to the artifact root
+    created_at_s: Mapped[float] = mapped_column(Float(53))
+
+
+class Event(Base):
+    """The replayable log of a job."""
+
+    __tablename__ = "event"
+    __table_args__ = (Index("ix_event_job", "job_id", "id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"))
+    at_s: Mapped[float] = mapped_column(Float(53))
+    kind: Mapped[str] = mapped_column(Text)  # "job.running", "trial.complete", "attempt.lost", …
+    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
