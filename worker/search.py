@@ -1,0 +1,165 @@
+"""A job's next trial, as a pure function of what was asked, the plan, and the trials so far. No torch, no SQL.
+
+The order is fixed: points that no sizes can meet (recorded, never trained), the dense baseline on every
+confirmation seed, the search with the families in turn, and the best configuration of each family on the
+baseline's seeds, so that differences are paired. Proposal n of the search waits for proposals 0 … n − in_flight and
+looks at their results alone: a job's trials depend neither on which ends first nor on what was killed in between.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sparseift.records import DENSE, Configuration, JobSpec, Plan, Point
+from worker.choose import choose
+from worker.suggest import Seen, sampler_seed, suggest
+
+ENDED = ("complete", "pruned", "infeasible", "failed", "cancelled")
+INFRASTRUCTURE = "infrastructure"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the search knows of a trial: the fields of the same names in `store.tables.Trial`."""
+
+    number: int
+    kind: str
+    configuration: Configuration
+    seed: int
+    state: str
+    reason: str
+    value: float | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.state in ENDED
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it costs no budget: lost to the infrastructure for good, or refused when it was built."""
+        return self.state == "infeasible" or (self.state == "failed" and self.reason == INFRASTRUCTURE)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """The trial to add, numbered by how many there are. An infeasible point is recorded, never trained."""
+
+    number: int
+    kind: str  # baseline | search | confirm
+    configuration: Configuration
+    seed: int
+    point: Point
+
+
+class Wait:
+    """Nothing can be added until a running trial ends."""
+
+
+class Done:
+    """Every trial of the job has ended and no other will be added."""
+
+
+def derive_seed(job_seed: int, *labels: str | int) -> int:
+    """A seed in [0, 2³¹) for a purpose within a job."""
+    text = "/".join(str(label) for label in (job_seed, *labels))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
+
+
+def confirm_seeds(spec: JobSpec) -> tuple[int, ...]:
+    """The seeds of the confirmations, and of the baseline, which has at least one."""
+    return tuple(derive_seed(spec.seed, "confirm", i) for i in range(max(1, spec.budget.confirm_seeds)))
+
+
+def searched_families(spec: JobSpec, plan: Plan) -> tuple[str, ...]:
+    """The job's families that have a feasible point, in the order in which they take turns."""
+    return tuple(f for f in spec.families if plan.grid(f))
+
+
+def decide(spec: JobSpec, plan: Plan, rows: Sequence[Row]) -> Proposal | Wait | Done:
+    """What to do next, where `rows` is every trial of the job by number."""
+    number = len(rows)
+    refused = [p for p in plan.points if not p.feasible]
+    if number < len(refused):
+        point = refused[number]
+        configuration = Configuration(point.family, point.nominal_sparsity)
+        return Proposal(number, "search", configuration, derive_seed(spec.seed, "search", 0), point)
+
+    baseline = number - len(refused)
+    seeds = confirm_seeds(spec)
+    if baseline < len(seeds):
+        return Proposal(number, "baseline", Configuration(DENSE), seeds[baseline], plan.dense)
+
+    searched = [r for r in rows[len(refused) :] if r.kind == "search"]
+    families = searched_families(spec, plan)
+    if families:
+        index, budget = len(searched), spec.budget.search_trials
+        if index < budget:
+            if all(r.ended for r in searched[: max(0, index - spec.in_flight + 1)]):
+                return _propose(spec, plan, families, searched, number)
+            return Wait()
+        if not all(r.ended for r in searched):
+            return Wait()
+        # What cost no budget is replaced, at most once over: a broken machine must not keep a job for ever.
+        free = sum(r.is_free for r in searched)
+        if index < budget + min(free, budget):
+            return _propose(spec, plan, families, searched, number)
+
+    confirmed = sum(r.kind == "confirm" for r in rows)
+    finals = _finals(spec, plan, families, searched)
+    if confirmed < len(finals):
+        configuration, seed = finals[confirmed]
+        return Proposal(number, "confirm", configuration, seed, _point(plan, configuration))
+    return Done() if all(r.ended for r in rows) else Wait()
+
+
+def _propose(
+    spec: JobSpec, plan: Plan, families: Sequence[str], searched: Sequence[Row], number: int
+) -> Proposal:
+    index = len(searched)
+    known = index - spec.in_flight + 1  # results that every asker has, whatever the timing
+    earlier = [_seen(row, known=i < known) for i, row in enumerate(searched)]
+    configuration = suggest(
+        spec.space,
+        plan,
+        families[index % len(families)],
+        [seen for seen in earlier if seen is not None],
+        seed=sampler_seed(spec.seed, index),
+    )
+    repeats = sum(r.configuration == configuration for r in searched)
+    seed = derive_seed(spec.seed, "search", repeats)  # shared over configurations: differences are paired
+    return Proposal(number, "search", configuration, seed, _point(plan, configuration))
+
+
+def _seen(row: Row, *, known: bool) -> Seen | None:
+    if not known:
+        return Seen(row.configuration, "unknown")
+    if row.state == "complete" and row.value is not None:
+        return Seen(row.configuration, "measured", row.value)
+    if row.state == "failed" and row.reason == INFRASTRUCTURE:
+        return None
+    return Seen(row.configuration, "bad")
+
+
+def _point(plan: Plan, configuration: Configuration) -> Point:
+    nominal = round(configuration.nominal_sparsity, 6)  # as `Configuration.canonical` stores it
+    return next(p for p in plan.grid(configuration.family) if round(p.nominal_sparsity, 6) == nominal)
+
+
+def _finals(
+    spec: JobSpec, plan: Plan, families: Sequence[str], searched: Sequence[Row]
+) -> list[tuple[Configuration, int]]:
+    """The confirmations in order: seed by seed, so that no family is ahead when a job ends early."""
+    if spec.budget.confirm_seeds == 0:
+        return []
+    chosen = []
+    for family in families:
+        measured = [
+            (r.configuration, r.value)
+            for r in searched
+            if r.configuration.family == family and r.state == "complete" and r.value is not None
+        ]
+        best = choose(spec.space, plan, measured)
+        if best is not None:
+            chosen.append(best)
+    return [(configuration, seed) for seed in confirm_seeds(spec) for configuration in chosen]
