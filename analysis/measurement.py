@@ -1,4 +1,4 @@
-"""What analysis reads: one finished trial, without its history. `store.curves` fills it from a covering index."""
+"""What analysis reads: one finished trial, without its history; filled by `store.curves`."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
