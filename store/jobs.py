@@ -1,0 +1,247 @@
+"""Jobs: queued → running ⇄ paused → stopping → succeeded | failed | cancelled, and the lease of the one worker
+that drives a job. Every transition checks the old state in its WHERE clause and tells of itself in an event.
+"""
+
+from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from sparseift.errors import InvalidValue
+from sparseift.records import JobSpec, Plan, digest
+from store import events
+from store.clock import now
+from store.errors import Fenced, IdempotencyConflict, NotFound, StateConflict
+from store.ids import new_id, new_token
+from store.rows import FRESH, insert_unless_exists, lock_job, lock_owned_job
+from store.tables import Attempt, Job, Trial
+
+ACTIVE = ("queued", "running", "paused", "stopping")
+TERMINAL = ("succeeded", "failed", "cancelled")
+STATES = ACTIVE + TERMINAL
+CLAIMABLE = ("queued", "running", "stopping")  # a paused job starts nothing, so it needs no owner
+WANTED = ("cancel",)
+
+
+def create(session: Session, spec: JobSpec, plan: Plan, idempotency_key: str | None = None) -> tuple[Job, bool]:
+    """A queued job, and whether it is new: the same key with the same spec gives the job of the first time.
+
+    Raises:
+        IdempotencyConflict: the key was used for another spec.
+    """
+    values = {
+        "id": new_id("job"),
+        "name": spec.name,
+        "idempotency_key": idempotency_key,
+        "spec": spec.to_json(),
+        "plan": plan.to_json(),
+        "state": "queued",
+        "created_at_s": now(),
+        "updated_at_s": now(),
+    }
+    statement = insert_unless_exists(session, Job, values, ["idempotency_key"])
+    job = session.scalars(statement, execution_options=FRESH).one_or_none()
+    if job is not None:
+        events.append(session, job.id, "job.queued", {"state": "queued", "name": job.name})
+        return job, True
+    old = session.scalars(select(Job).where(Job.idempotency_key == idempotency_key)).one()
+    if digest(old.spec) != digest(spec.to_json()):
+        raise IdempotencyConflict(
+            f"The idempotency key '{idempotency_key}' was already used for job '{old.id}', which asks for something "
+            "else; use a new key."
+        )
+    return old, False
+
+
+def get(session: Session, job_id: str) -> Job:
+    """One job.
+
+    Raises:
+        NotFound: there is none of that id.
+    """
+    job = session.get(Job, job_id)
+    if job is None:
+        raise NotFound(f"There is no job '{job_id}'.")
+    return job
+
+
+def page(session: Session, *, after: str | None, limit: int, state: str | None = None) -> list[Job]:
+    """Jobs older than `after` (None: from the newest on), newest first, at most `limit`."""
+    query = select(Job).order_by(Job.id.desc()).limit(limit)
+    if after is not None:
+        query = query.where(Job.id < after)
+    if state is not None:
+        query = query.where(Job.state == state)
+    return list(session.scalars(query))
+
+
+def counts(session: Session, job_id: str) -> dict[str, int]:
+    """How many of the job's trials are in each state; states without trials are left out."""
+    query = select(Trial.state, func.count()).where(Trial.job_id == job_id).group_by(Trial.state)
+    return dict(session.execute(query).all())
+
+
+def claim(session: Session, worker: str, ttl_s: float) -> Job | None:
+    """Lease the oldest job that nobody drives, for `ttl_s` seconds by the database's clock; None: there is none.
+
+    The conditional UPDATE decides; of two workers that race for a job exactly one gets it. A queued job becomes
+    running; a running or stopping one, whose owner let it go or died, keeps its state.
+    """
+    oldest = select(Job.id, Job.state).where(_unowned()).order_by(Job.id).limit(1)
+    found = session.execute(oldest.with_for_update(key_share=True, skip_locked=True)).one_or_none()
+    if found is None:
+        return None
+    job_id, old_state = found
+    state = "running" if old_state == "queued" else old_state
+    job = session.scalars(
+        update(Job)
+        .where(Job.id == job_id, Job.state == old_state, _unowned())
+        .values(state=state, lease_owner=worker, lease_token=new_token(), lease_expires_at_s=now() + ttl_s)
+        .returning(Job),
+        execution_options=FRESH,
+    ).one_or_none()
+    if job is not None:
+        kind = "job.running" if old_state == "queued" else "job.claimed"
+        events.append(session, job_id, kind, {"state": state, "worker": worker})
+    return job
+
+
+def renew(session: Session, job_id: str, token: str, ttl_s: float) -> Job:
+    """Prolong the lease to `ttl_s` seconds from now; the fresh row says in `wanted` what a user asked for.
+
+    Raises:
+        Fenced: the lease is another's, or the job has ended.
+    """
+    job = session.scalars(
+        update(Job)
+        .where(Job.id == job_id, Job.lease_token == token)
+        .values(lease_expires_at_s=now() + ttl_s)
+        .returning(Job),
+        execution_options=FRESH,
+    ).one_or_none()
+    if job is None:
+        raise Fenced(f"Job '{job_id}' is not leased to this worker any more.")
+    return job
+
+
+def release(session: Session, job_id: str, token: str) -> None:
+    """Give the lease back: another worker may claim the job at once.
+
+    Raises:
+        Fenced: the lease is another's.
+    """
+    job = lock_owned_job(session, job_id, token)
+    worker = job.lease_owner
+    disown(session, job_id)
+    events.append(session, job_id, "job.released", {"state": job.state, "worker": worker})
+
+
+def disown(session: Session, job_id: str) -> None:
+    """Take the lease off a job whose row the caller has locked."""
+    session.execute(
+        update(Job).where(Job.id == job_id).values(lease_owner=None, lease_token=None, lease_expires_at_s=None),
+        execution_options=FRESH,
+    )
+
+
+def finish(session: Session, job_id: str, token: str, state: str, reason: str, message: str) -> None:
+    """End a job: succeeded or failed from running, any of the three from stopping. Waiting trials are cancelled.
+
+    Raises:
+        Fenced: the lease is another's, or the job has ended.
+        StateConflict: a trial still runs; or success with trials that wait, or although a cancel was asked for
+            in the meantime: look at the job again (`renew`).
+    """
+    if state not in TERMINAL:
+        raise InvalidValue(f"A job cannot end as '{state}'; it ends as {', '.join(TERMINAL)}.")
+    job = lock_owned_job(session, job_id, token)
+    left = counts(session, job_id)
+    refusal = ""
+    if left.get("running"):
+        refusal = f"{left['running']} of its trials still run"
+    elif state == "succeeded" and left.get("waiting"):
+        refusal = f"{left['waiting']} of its trials still wait"
+    elif state == "succeeded" and job.wanted == "cancel":
+        refusal = "it was asked to cancel"
+    elif state == "cancelled" and job.state != "stopping":
+        refusal = "nobody asked for it"
+    if refusal:
+        raise StateConflict(f"Job '{job_id}' is {job.state} and cannot be {state}: {refusal}.", job.state)
+    end(session, job_id, ("running", "paused", "stopping"), state, reason, message)
+
+
+def ask(session: Session, job_id: str, wanted: str) -> Job:
+    """Ask a job to "cancel". A queued one is cancelled at once; one that has begun becomes stopping, its running
+    attempts are told to stop, and its worker (or, if that is dead, the reaper) ends it. Asking again changes nothing.
+
+    Raises:
+        InvalidValue: something else was asked for.
+        NotFound: there is no such job.
+        StateConflict: the job has ended.
+    """
+    if wanted not in WANTED:
+        raise InvalidValue(f"A job cannot be asked to '{wanted}'; it can be asked to {', '.join(WANTED)}.")
+    job = lock_job(session, job_id)
+    if job.state == "queued":
+        return end(session, job_id, ("queued",), "cancelled", "cancelled", "Cancelled before it began.")
+    if job.state == "stopping" and job.wanted == wanted:
+        return job
+    asked = session.scalars(
+        update(Job)
+        .where(Job.id == job_id, Job.state.in_(("running", "paused", "stopping")))
+        .values(state="stopping", wanted=wanted, reason="cancel", message="A user asked to cancel the job.")
+        .returning(Job),
+        execution_options=FRESH,
+    ).one_or_none()
+    if asked is None:
+        raise StateConflict(f"Job '{job_id}' is {job.state} and cannot be cancelled any more.", job.state)
+    trials = select(Trial.id).where(Trial.job_id == job_id)
+    session.execute(
+        update(Attempt).where(Attempt.trial_id.in_(trials), Attempt.state == "running").values(stop=True),
+        execution_options=FRESH,
+    )
+    events.append(session, job_id, "job.stopping", {"state": "stopping", "wanted": wanted, "message": asked.message})
+    return asked
+
+
+def end(session: Session, job_id: str, old_states: tuple[str, ...], state: str, reason: str, message: str) -> Job:
+    """End a job whose row the caller has locked, and cancel its waiting trials.
+
+    Raises:
+        StateConflict: its state is not one of `old_states`.
+    """
+    job = session.scalars(
+        update(Job)
+        .where(Job.id == job_id, Job.state.in_(old_states))
+        .values(
+            state=state,
+            wanted=None,
+            reason=reason,
+            message=message,
+            ended_at_s=now(),
+            lease_owner=None,
+            lease_token=None,
+            lease_expires_at_s=None,
+        )
+        .returning(Job),
+        execution_options=FRESH,
+    ).one_or_none()
+    if job is None:
+        old = get(session, job_id)
+        raise StateConflict(f"Job '{job_id}' is {old.state} and cannot be {state}.", old.state)
+    why = f"The job was {state}." if state == "cancelled" else f"The job {state}."
+    cancelled = session.scalars(
+        update(Trial)
+        .where(Trial.job_id == job_id, Trial.state == "waiting")
+        .values(state="cancelled", reason="cancelled", message=why, ended_at_s=now())
+        .returning(Trial.number),
+        execution_options=FRESH,
+    ).all()
+    for number in sorted(cancelled):
+        events.append(session, job_id, "trial.cancelled", {"trial": number, "state": "cancelled", "message": why})
+    payload = {"state": state, "reason": reason, "message": message}
+    events.append(session, job_id, f"job.{state}", payload)
+    return job
+
+
+def _unowned() -> ColumnElement[bool]:
+    free = or_(Job.lease_token.is_(None), Job.lease_expires_at_s < now())
+    return Job.state.in_(CLAIMABLE) & free

@@ -1,0 +1,96 @@
+"""Bring a database to this program's tables, and refuse one that is not there.
+
+Our Alembic history has its own version table, so that it can share a database with another tool's (Optuna's).
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, make_url, text
+
+from store import urls
+from store.errors import WrongRevision
+from store.sessions import Database
+from store.tables import Base
+
+VERSION_TABLE = "sparseift_version"
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+UPGRADE_LOCK = 0x5F1F7  # PostgreSQL: two upgrades at once run one after the other
+
+
+def include_name(name: str | None, type_: str, _parents: Any) -> bool:
+    """Whether Alembic may look at something in the database: of the tables, only at ours."""
+    return type_ != "table" or name in Base.metadata.tables
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration, found from any working directory; `connection` is what env.py then runs on."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def upgrade(url: str) -> None:
+    """Create the tables, or bring them to this program's revision, in one transaction.
+
+    Raises:
+        InvalidValue: see `store.urls.parse`.
+    """
+    database = Database(url)
+    file = urls.file_of(make_url(database.url))
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with database.engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
+            command.upgrade(config(connection), "head")
+    finally:
+        database.close()
+
+
+@cache
+def head() -> str:
+    """The revision of this program."""
+    revision = ScriptDirectory.from_config(config()).get_current_head()
+    assert revision is not None, "migrations/versions holds the first migration"
+    return revision
+
+
+def current(database: Database) -> str | None:
+    """The database's revision; None where it has none of our tables. An SQLite file is not created by asking."""
+    file = urls.file_of(make_url(database.url))
+    if file is not None and not file.exists():
+        return None
+    with database.read() as session:
+        options = {"version_table": VERSION_TABLE}
+        return MigrationContext.configure(session.connection(), opts=options).get_current_revision()
+
+
+def check_revision(database: Database) -> None:
+    """Refuse a database whose tables are not this program's.
+
+    Raises:
+        WrongRevision: with the command that puts it right; a password in the URL is masked.
+    """
+    found, wanted = current(database), head()
+    if found == wanted:
+        return
+    where = urls.masked(database.url)
+    known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
+    if found is not None and found not in known:
+        raise WrongRevision(
+            f"The database {where} is at revision '{found}', which this program does not know (its own is "
+            f"'{wanted}'): it was made by a newer one, so update this program."
+        )
+    state = f"is at revision '{found}'" if found else "has no tables yet"
+    raise WrongRevision(
+        f"The database {where} {state} and this program needs revision '{wanted}'; "
+        f"run: sparseift db upgrade --database {where}"
+    )

@@ -1,0 +1,118 @@
+"""Trials: waiting → running → complete | pruned | infeasible | failed | cancelled. `store.attempts` moves them on."""
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from sparseift.errors import InvalidValue
+from sparseift.records import Configuration, Point
+from store import events
+from store.clock import now
+from store.errors import NotFound, StateConflict
+from store.rows import FRESH, insert_unless_exists, lock_owned_job
+from store.tables import Trial
+
+STATES = ("waiting", "running", "complete", "pruned", "infeasible", "failed", "cancelled")
+KINDS = ("baseline", "search", "confirm")
+ADDABLE = ("waiting", "infeasible")
+
+
+def add(
+    session: Session,
+    job_id: str,
+    token: str,
+    *,
+    number: int,
+    kind: str,
+    configuration: Configuration,
+    point: Point,
+    seed: int,
+    state: str = "waiting",
+    reason: str = "",
+    message: str = "",
+) -> Trial:
+    """A trial of a running job, with the sizes that its plan foresees; training overwrites them with counted ones.
+
+    Args:
+        token: of the job's lease.
+        number: of the trial within its job, from 0.
+        state: "waiting" to be trained, or "infeasible", which is an end: recorded without training.
+
+    Raises:
+        Fenced: the lease is another's.
+        StateConflict: the job is not running, or already has a trial of that number.
+    """
+    if state not in ADDABLE or kind not in KINDS:
+        raise InvalidValue(
+            f"A trial cannot begin as kind '{kind}' and state '{state}'; kinds are {', '.join(KINDS)} and states "
+            f"{', '.join(ADDABLE)}."
+        )
+    job = lock_owned_job(session, job_id, token)
+    if job.state != "running":
+        raise StateConflict(f"Job '{job_id}' is {job.state} and takes no new trials.", job.state)
+    values = {
+        "job_id": job_id,
+        "number": number,
+        "kind": kind,
+        "family": configuration.family,
+        "configuration": configuration.canonical(),
+        "configuration_key": configuration.key,
+        "sparsity": point.sparsity if point.feasible else configuration.nominal_sparsity,
+        "scale": point.scale,
+        "seed": seed,
+        "state": state,
+        "reason": reason,
+        "message": message,
+        "created_at_s": now(),
+        "ended_at_s": None if state == "waiting" else now(),
+        "forward_flops_per_sample": point.forward_flops if point.feasible else None,
+        "executed_flops_per_sample": point.executed_flops if point.feasible else None,
+        "flop_ratio": point.flop_ratio if point.feasible else None,
+        "parameters": point.parameters if point.feasible else None,
+        "nonzero_parameters": point.nonzero_parameters if point.feasible else None,
+    }
+    statement = insert_unless_exists(session, Trial, values, ["job_id", "number"])
+    trial: Trial | None = session.scalars(statement, execution_options=FRESH).one_or_none()
+    if trial is None:
+        raise StateConflict(f"Job '{job_id}' already has a trial {number}.", job.state)
+    payload = {"trial": number, "kind": kind, "family": trial.family, "state": state, "reason": reason}
+    events.append(session, job_id, f"trial.{state}", payload | {"message": message})
+    return trial
+
+
+def all_of(session: Session, job_id: str) -> list[Trial]:
+    """A job's trials by number, for the worker that drives it."""
+    return list(session.scalars(select(Trial).where(Trial.job_id == job_id).order_by(Trial.number)))
+
+
+def page(
+    session: Session,
+    job_id: str,
+    *,
+    after: int | None,
+    limit: int,
+    state: str | None = None,
+    family: str | None = None,
+) -> list[Trial]:
+    """A job's trials numbered above `after` (None: from the first on), by number, at most `limit`."""
+    query = select(Trial).where(Trial.job_id == job_id).order_by(Trial.number).limit(limit)
+    if after is not None:
+        query = query.where(Trial.number > after)
+    if state is not None:
+        query = query.where(Trial.state == state)
+    if family is not None:
+        query = query.where(Trial.family == family)
+    return list(session.scalars(query))
+
+
+def get(session: Session, job_id: str, number: int) -> Trial:
+    """One trial.
+
+    Raises:
+        NotFound: the job has none of that number (or there is no such job).
+    """
+    trial = session.scalars(select(Trial).where(Trial.job_id == job_id, Trial.number == number)).one_or_none()
+    if trial is None:
+        last = session.scalars(select(func.max(Trial.number)).where(Trial.job_id == job_id)).one()
+        known = "it has none yet" if last is None else f"its trials are numbered up to {last}"
+        raise NotFound(f"Job '{job_id}' has no trial {number}; {known}.")
+    return trial
