@@ -33,9 +33,7 @@ def resolve(card_name: str, declared: tuple[Argument, ...], given: Arguments) ->
         if isinstance(argument.default, int) and (isinstance(value, bool) or value != int(value)):
             raise InvalidValue(f"{card_name}'s {name} is {value}; it must be an integer.")
         if not argument.low <= value <= argument.high:
-            raise InvalidValue(
-                f"{card_name}'s {name} is {value}; it must lie in [{argument.low}, {argument.high}]."
-            )
+            raise InvalidValue(f"{card_name}'s {name} is {value}; it must lie in [{argument.low}, {argument.high}].")
     values = {a.name: given.get(a.name, a.default) for a in declared}
     return {k: int(v) if isinstance(names[k].default, int) else float(v) for k, v in values.items()}
 

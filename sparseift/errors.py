@@ -1,13 +1,13 @@
 """The error tree. Every message is one sentence with the offending value and the legal ones.
 
-    SparseIFTError
-    ├── UnknownName        a name that no catalog holds            (also a LookupError)
-    ├── InvalidValue       an argument outside its range           (also a ValueError)
-    │   └── NothingToTransform   a model without a single layer to transform
-    ├── Infeasible         no sizes meet the FLOP budget; `nearest` holds the nearest feasible sparsities
-    ├── DataError          data that is missing, corrupt or half downloaded
-    ├── CheckpointError    a checkpoint that cannot be read or belongs to another trial
-    └── Diverged           a loss or gradient that is no longer finite
+SparseIFTError
+├── UnknownName        a name that no catalog holds            (also a LookupError)
+├── InvalidValue       an argument outside its range           (also a ValueError)
+│   └── NothingToTransform   a model without a single layer to transform
+├── Infeasible         no sizes meet the FLOP budget; `nearest` holds the nearest feasible sparsities
+├── DataError          data that is missing, corrupt or half downloaded
+├── CheckpointError    a checkpoint that cannot be read or belongs to another trial
+└── Diverged           a loss or gradient that is no longer finite
 """
 
 from collections.abc import Iterable

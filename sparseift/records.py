@@ -1,7 +1,7 @@
 """What a search asks and what a trial measured: frozen records with units on every field. No torch here.
 
-Words (docs/explanation/words.md): a *job* searches; a *configuration* is family + sparsity + mask schedule; a *trial* is
-one configuration with one seed. FLOPs are forward FLOPs per sample unless a name says otherwise; 1 MAC = 2 FLOPs.
+Words (docs/explanation/words.md): a *job* searches; a *configuration* is family + sparsity + mask schedule; a *trial*
+is one configuration with one seed. FLOPs are forward FLOPs per sample unless a name says otherwise; 1 MAC = 2 FLOPs.
 """
 
 import hashlib
@@ -22,6 +22,11 @@ def digest(value: object, length: int = 16) -> str:
     """A stable hexadecimal name of a JSON-able value."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def derive_seed(seed: int, *labels: object) -> int:
+    """A seed of its own for each labelled use of `seed`, in [0, 2⁶²)."""
+    return int(digest([seed, *map(str, labels)], length=16), 16) >> 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +236,10 @@ class Plan:
     def grid(self, family: str) -> tuple[Point, ...]:
         """The feasible points of a family, by rising sparsity: what the search's sparsity index points into."""
         return tuple(
-            sorted((p for p in self.points if p.family == family and p.feasible), key=lambda p: p.nominal_sparsity)
+            sorted(
+                (p for p in self.points if p.family == family and p.feasible),
+                key=lambda p: p.nominal_sparsity,
+            )
         )
 
     def to_json(self) -> dict[str, Any]:

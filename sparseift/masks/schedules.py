@@ -1,6 +1,7 @@
 """When masks change and by how much: frozen records that answer questions and own no counter.
 
-Source: Evci et al., "Rigging the Lottery" (ICML 2020), section 3; the settings of the Sparse-IFT paper are the defaults.
+Source: Evci et al., "Rigging the Lottery" (ICML 2020), section 3; the settings of the Sparse-IFT paper are the
+defaults.
 No torch here: the service validates schedules without it.
 """
 

@@ -1,0 +1,149 @@
+"""Catalog models, sized and built for one trial."""
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+
+from sparseift import catalog
+from sparseift.cards import ModelCard
+from sparseift.errors import Infeasible, InvalidValue
+from sparseift.families.blocks import fresh
+from sparseift.families.family import Family
+from sparseift.families.wide import wide_size
+from sparseift.flops import count
+from sparseift.isoflop import with_nearest
+from sparseift.layers import Roles, assign_roles
+from sparseift.ledger import Network
+from sparseift.masks.state import attach_random_masks
+from sparseift.records import DENSE, Arguments, DataShape, Point, Scope, derive_seed
+from sparseift.transformation import network, point, replace_layers, solve_masks, wide_scale
+
+
+def example_of(shape: DataShape) -> Tensor:
+    """One sample on the meta device: (1, C, H, W) floats for images, (1, T) token ids for text."""
+    dtype = torch.float32 if shape.task == "images" else torch.int64
+    return torch.empty((1, *shape.input_shape), dtype=dtype, device="meta")
+
+
+def build_sparse(
+    card: ModelCard,
+    arguments: Arguments,
+    shape: DataShape,
+    family: str,
+    nominal_sparsity: float,
+    *,
+    scope: Scope = "model",
+    nonlinearity: str = "default",
+    distribution: str = "uniform",
+    seed: int = 0,
+) -> tuple[nn.Module, Point]:
+    """A catalog model under a family, its masks attached, on the CPU.
+
+    Args:
+        arguments: of the model's builder, for the dense width; defaults are filled in.
+        family: a name of the families' catalog, or "dense" (then the sparsity is ignored, because dense has none).
+        seed: of weights and masks.
+
+    Raises:
+        UnknownName, InvalidValue, NothingToTransform, Infeasible.
+    """
+    if family == DENSE:
+        model = fresh(lambda: _build(card, card.resolve(arguments), shape), seed)
+        return model, dense_point(card, arguments, shape)
+    try:
+        model, roles, scale = _sized(card, arguments, shape, family, nominal_sparsity, nonlinearity, seed)
+        budget = dense_network(card, arguments, shape).flops(scope)
+        sized, solution = solve_masks(model, roles, example_of(shape), budget, scope, distribution)
+    except Infeasible as refusal:
+
+        def attempt(sparsity: float) -> Point:
+            return plan_point(card, arguments, shape, family, sparsity, scope=scope, nonlinearity=nonlinearity)
+
+        raise with_nearest(refusal, nominal_sparsity, attempt) from None
+    attach_random_masks(model, solution.nonzeros, derive_seed(seed, "masks"))
+    return model, point(family, nominal_sparsity, scale, sized, solution)
+
+
+def plan_point(
+    card: ModelCard,
+    arguments: Arguments,
+    shape: DataShape,
+    family: str,
+    nominal_sparsity: float,
+    *,
+    scope: Scope = "model",
+    nonlinearity: str = "default",
+) -> Point:
+    """The point that `build_sparse` would achieve with uniform density, without a byte of weights.
+
+    Raises:
+        As `build_sparse`, without the nearest feasible sparsities.
+    """
+    with torch.device("meta"):
+        model, roles, scale = _sized(card, arguments, shape, family, nominal_sparsity, nonlinearity, seed=0)
+    budget = dense_network(card, arguments, shape).flops(scope)
+    sized, solution = solve_masks(model, roles, example_of(shape), budget, scope, "uniform")
+    return point(family, nominal_sparsity, scale, sized, solution)
+
+
+def dense_point(card: ModelCard, arguments: Arguments, shape: DataShape) -> Point:
+    """The baseline."""
+    dense = dense_network(card, arguments, shape)
+    flops = dense.flops("model")
+    return Point(
+        family=DENSE,
+        nominal_sparsity=0.0,
+        feasible=True,
+        scale=f"{card.width} {card.resolve(arguments)[card.width]}",
+        forward_flops=flops,
+        executed_flops=flops,
+        flop_ratio=1.0,
+        parameters=dense.parameters,
+        nonzero_parameters=dense.parameters,
+    )
+
+
+def dense_network(card: ModelCard, arguments: Arguments, shape: DataShape) -> Network:
+    """The dense model as the solver sees it; its layers have their roles, its weights no masks."""
+    return _dense_network(card, tuple(sorted(card.resolve(arguments).items())), shape)
+
+
+@lru_cache(maxsize=64)
+def _dense_network(card: ModelCard, arguments: tuple[tuple[str, int | float], ...], shape: DataShape) -> Network:
+    with torch.device("meta"):
+        model = _build(card, dict(arguments), shape)
+    counted = count(model, example_of(shape))
+    return network(model, counted, assign_roles(model, counted, card.dense, card.mask_only))
+
+
+def _build(card: ModelCard, arguments: Arguments, shape: DataShape) -> nn.Module:
+    if card.task != shape.task:
+        raise InvalidValue(f"The model '{card.name}' takes {card.task}; the data set has {shape.task}.")
+    model: nn.Module = catalog.load(card.build)(shape, **arguments)
+    return model
+
+
+def _sized(
+    card: ModelCard,
+    arguments: Arguments,
+    shape: DataShape,
+    family_name: str,
+    nominal_sparsity: float,
+    nonlinearity: str,
+    seed: int,
+) -> tuple[nn.Module, Roles, str]:
+    """The transformed model before any mask, its roles, and its scale in words."""
+    family: Family = catalog.get("family", family_name)
+    resolved = card.resolve(arguments)
+    width = int(resolved[card.width])
+    wide = width
+    if not family.is_local:
+        multiple = int(resolved[card.width_multiple]) if card.width_multiple else 1
+        wide = wide_size(width, nominal_sparsity, multiple)
+    model = fresh(lambda: _build(card, {**resolved, card.width: wide}, shape), seed)
+    roles = assign_roles(model, count(model, example_of(shape)), card.dense, card.mask_only)
+    if not family.is_local:
+        return model, roles, wide_scale(width, wide)
+    replace_layers(model, family, nominal_sparsity, roles, nonlinearity, seed)
+    return model, roles, family.describe(nominal_sparsity)

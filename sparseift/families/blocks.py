@@ -1,0 +1,195 @@
+"""The torch blocks of the module-local families, for `nn.Linear` and `nn.Conv2d` of any kernel, stride, padding,
+dilation and groups.
+
+Every block is built from the layer that it replaces, takes its input, gives its output shape and keeps its bias (added
+once, after everything else). Fresh weights are drawn normal with the replaced layer's own scale: gain / √fan_in, where
+gain = std(weight)·√fan_in of the replaced layer, so a model's initialisation scheme (He, GPT's .02, …) carries over.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from sparseift.errors import InvalidValue, UnknownName
+from sparseift.families.family import LayerShape
+
+Layer = nn.Linear | nn.Conv2d
+
+NONLINEARITIES: Final = ("default", "identity", "relu", "gelu", "bn", "bn_relu")
+
+
+def shape_of(layer: Layer) -> LayerShape:
+    """The layer as the families' algebra sees it."""
+    if isinstance(layer, nn.Linear):
+        return LayerShape(layer.in_features, layer.out_features)
+    return LayerShape(layer.in_channels, layer.out_channels, math.prod(layer.kernel_size), layer.groups)
+
+
+def nonlinearity(name: str, layer: Layer, channels: int) -> nn.Module:
+    """σ over `channels` features or channels.
+
+    "default" follows the paper's figure and code: BN + ReLU after a convolution, GELU after a linear layer. "
+    "The official
+    code's other choices are "bn" (Parallel on CIFAR), "identity" (Doped, and Factorized's linear option).
+
+    Raises:
+        UnknownName: no such nonlinearity.
+        InvalidValue: batch norm after a linear layer.
+    """
+    if name not in NONLINEARITIES:
+        raise UnknownName("nonlinearity", name, NONLINEARITIES)
+    if name == "default":
+        name = "bn_relu" if isinstance(layer, nn.Conv2d) else "gelu"
+    if name.startswith("bn") and not isinstance(layer, nn.Conv2d):
+        raise InvalidValue(
+            f"The nonlinearity '{name}' normalises channels of convolutions; linear layers take relu, gelu or identity."
+        )
+    make: dict[str, Callable[[], nn.Module]] = {
+        "identity": nn.Identity,
+        "relu": nn.ReLU,
+        "gelu": nn.GELU,
+        "bn": lambda: nn.BatchNorm2d(channels),
+        "bn_relu": lambda: nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU()),
+    }
+    return make[name]().to(layer.weight.device)
+
+
+def fan_in(layer: Layer) -> int:
+    """Inputs of one output unit."""
+    return layer.weight[0].numel()
+
+
+def gain_of(layer: Layer) -> float:
+    """std(weight)·√fan_in of an initialised layer: 1 for fan-in scaling, √2 for He; 1 on the meta device."""
+    if layer.weight.is_meta:
+        return 1.0
+    return float(layer.weight.detach().float().std(correction=0)) * math.sqrt(fan_in(layer))
+
+
+def _draw(layer: Layer, gain: float) -> Layer:
+    """Normal weights of standard deviation gain / √fan_in, in place."""
+    nn.init.normal_(layer.weight, std=gain / math.sqrt(fan_in(layer)))
+    return layer
+
+
+def like(layer: Layer, outputs: int) -> Layer:
+    """A bias-free layer with the kernel, stride, padding, dilation and groups of `layer` and so many outputs."""
+    if isinstance(layer, nn.Linear):
+        return nn.Linear(layer.in_features, outputs, bias=False, device=layer.weight.device, dtype=layer.weight.dtype)
+    return nn.Conv2d(
+        layer.in_channels,
+        outputs,
+        layer.kernel_size,  # type: ignore[arg-type]
+        layer.stride,  # type: ignore[arg-type]
+        layer.padding,  # type: ignore[arg-type]
+        layer.dilation,  # type: ignore[arg-type]
+        layer.groups,
+        bias=False,
+        padding_mode=layer.padding_mode,
+        device=layer.weight.device,
+        dtype=layer.weight.dtype,
+    )
+
+
+def pointwise(layer: Layer, inputs: int) -> Layer:
+    """A bias-free 1×1 layer from `inputs` to the outputs of `layer`, with its groups."""
+    if isinstance(layer, nn.Linear):
+        return nn.Linear(inputs, layer.out_features, bias=False, device=layer.weight.device, dtype=layer.weight.dtype)
+    return nn.Conv2d(
+        inputs,
+        layer.out_channels,
+        1,
+        groups=layer.groups,
+        bias=False,
+        device=layer.weight.device,
+        dtype=layer.weight.dtype,
+    )
+
+
+class _Biased(nn.Module):
+    """The replaced layer's bias, shaped to be added to its output."""
+
+    def __init__(self, layer: Layer) -> None:
+        super().__init__()
+        self.bias = None if layer.bias is None else nn.Parameter(layer.bias.detach().clone())
+        self.trailing = (1, 1) if isinstance(layer, nn.Conv2d) else ()
+
+    def forward(self, y: Tensor) -> Tensor:
+        """Add the bias: (…, D_out) or (B, C_out, H, W)."""
+        return y if self.bias is None else y + self.bias.view(-1, *self.trailing)
+
+
+class Parallel(nn.Module):
+    """Σ_{j=1..k} σ_j(θ_jᵀ z) + b. Masked: every θ_j."""
+
+    def __init__(self, layer: Layer, size: int, sigma: str) -> None:
+        super().__init__()
+        gain = gain_of(layer) / math.sqrt(size)  # the sum of k branches keeps the layer's scale
+        self.branches = nn.ModuleList(_draw(like(layer, shape_of(layer).outputs), gain) for _ in range(size))
+        self.sigma = nn.ModuleList(nonlinearity(sigma, layer, shape_of(layer).outputs) for _ in range(size))
+        self.output = _Biased(layer)
+
+    @property
+    def masked(self) -> tuple[str, ...]:
+        """Names of the weights that a mask covers, relative to this block."""
+        return tuple(f"branches.{j}.weight" for j in range(len(self.branches)))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(…, D_in) -> (…, D_out), or (B, C_in, H, W) -> (B, C_out, H', W')."""
+        y = self.sigma[0](self.branches[0](z))
+        for branch, sigma in zip(self.branches[1:], self.sigma[1:], strict=True):
+            y = y + sigma(branch(z))
+        out: Tensor = self.output(y)
+        return out
+
+
+class Factorized(nn.Module):
+    """Vᵀ σ(Uᵀ z) + b, U: D_in → d with the layer's kernel, V: d → D_out pointwise. Masked: U and V."""
+
+    masked = ("u.weight", "v.weight")
+
+    def __init__(self, layer: Layer, size: int, sigma: str) -> None:
+        super().__init__()
+        gain = gain_of(layer)
+        self.u = _draw(like(layer, size), gain)
+        self.sigma = nonlinearity(sigma, layer, size)
+        self.v = _draw(pointwise(layer, size), gain)
+        self.output = _Biased(layer)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(…, D_in) -> (…, D_out), or (B, C_in, H, W) -> (B, C_out, H', W')."""
+        out: Tensor = self.output(self.v(self.sigma(self.u(z))))
+        return out
+
+
+class Doped(nn.Module):
+    """Vᵀ(Uᵀ z) + σ(θᵀ z) + b, U and V dense. Masked: θ."""
+
+    masked = ("theta.weight",)
+
+    def __init__(self, layer: Layer, size: int, sigma: str) -> None:
+        super().__init__()
+        gain = gain_of(layer)
+        self.u = _draw(like(layer, size), 1.0)
+        self.v = _draw(pointwise(layer, size), gain)
+        self.theta = _draw(like(layer, shape_of(layer).outputs), gain)
+        self.sigma = nonlinearity(sigma, layer, shape_of(layer).outputs)
+        self.output = _Biased(layer)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(…, D_in) -> (…, D_out), or (B, C_in, H, W) -> (B, C_out, H', W')."""
+        out: Tensor = self.output(self.v(self.u(z)) + self.sigma(self.theta(z)))
+        return out
+
+
+Block = Parallel | Factorized | Doped
+
+
+def fresh(make: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """A module built with torch's global random state set to `seed`, which is put back afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()
