@@ -28,10 +28,11 @@ def finish(session: Session, attempt_id: int, token: str, result: TrialResult) -
 
     Raises:
         Fenced: the attempt has ended, or the token is not its own.
-        InvalidValue: the value is not finite (that is a failure of class "diverged").
+        InvalidValue: a number is not finite (that is a failure of class "diverged").
     """
-    if not isfinite(result.value):
-        raise InvalidValue(f"A trial cannot be complete with the value {result.value}; it must be finite.")
+    for name, number in asdict(result).items():
+        if number is not None and not isfinite(number):
+            raise InvalidValue(f"A trial cannot be complete with {name} = {number}; it must be finite.")
     job = lock_job_of_attempt(session, attempt_id)
     attempt = _end(session, attempt_id, "finished", token)
     trial = move_trial(

@@ -1,6 +1,7 @@
 """What the store refuses, below `sparseift.errors.SparseIFTError`.
 
 StoreError
+├── Unavailable           the database cannot be opened or reached
 ├── NotFound              no row with that id                          (also a LookupError)
 ├── StateConflict         a transition that the row's state forbids; `state` holds that state
 ├── Fenced                a write with a lease token that is no longer valid: stop, somebody else may own the row
@@ -13,6 +14,10 @@ from sparseift.errors import SparseIFTError
 
 class StoreError(SparseIFTError):
     """Whatever the store refuses."""
+
+
+class Unavailable(StoreError):
+    """The database cannot be opened or reached."""
 
 
 class NotFound(StoreError, LookupError):

@@ -3,6 +3,7 @@
 Our Alembic history has its own version table, so that it can share a database with another tool's (Optuna's).
 """
 
+import shlex
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, make_url, text
+from sqlalchemy.exc import DBAPIError
 
 from store import urls
-from store.errors import WrongRevision
+from store.errors import Unavailable, WrongRevision
 from store.sessions import Database
 from store.tables import Base
 
@@ -41,16 +43,21 @@ def upgrade(url: str) -> None:
 
     Raises:
         InvalidValue: see `store.urls.parse`.
+        Unavailable: the database cannot be opened or reached.
+        WrongRevision: it was made by a newer program.
     """
     database = Database(url)
-    file = urls.file_of(make_url(database.url))
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
     try:
+        file = urls.file_of(make_url(database.url))
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        _refuse_newer(database, current(database))
         with database.engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
             command.upgrade(config(connection), "head")
+    except (OSError, DBAPIError) as error:
+        raise _unavailable(database, error) from error
     finally:
         database.close()
 
@@ -64,13 +71,20 @@ def head() -> str:
 
 
 def current(database: Database) -> str | None:
-    """The database's revision; None where it has none of our tables. An SQLite file is not created by asking."""
+    """The database's revision; None where it has none of our tables. An SQLite file is not created by asking.
+
+    Raises:
+        Unavailable: the database cannot be opened or reached.
+    """
     file = urls.file_of(make_url(database.url))
     if file is not None and not file.exists():
         return None
-    with database.read() as session:
-        options = {"version_table": VERSION_TABLE}
-        return MigrationContext.configure(session.connection(), opts=options).get_current_revision()
+    options = {"version_table": VERSION_TABLE}
+    try:
+        with database.read() as session:
+            return MigrationContext.configure(session.connection(), opts=options).get_current_revision()
+    except DBAPIError as error:
+        raise _unavailable(database, error) from error
 
 
 def check_revision(database: Database) -> None:
@@ -78,19 +92,29 @@ def check_revision(database: Database) -> None:
 
     Raises:
         WrongRevision: with the command that puts it right; a password in the URL is masked.
+        Unavailable: the database cannot be opened or reached.
     """
     found, wanted = current(database), head()
     if found == wanted:
         return
+    _refuse_newer(database, found)
     where = urls.masked(database.url)
-    known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
-    if found is not None and found not in known:
-        raise WrongRevision(
-            f"The database {where} is at revision '{found}', which this program does not know (its own is "
-            f"'{wanted}'): it was made by a newer one, so update this program."
-        )
     state = f"is at revision '{found}'" if found else "has no tables yet"
     raise WrongRevision(
         f"The database {where} {state} and this program needs revision '{wanted}'; "
-        f"run: sparseift db upgrade --database {where}"
+        f"run: sparseift db upgrade --database {shlex.quote(where)}"
     )
+
+
+def _refuse_newer(database: Database, found: str | None) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
+    if found is not None and found not in known:
+        raise WrongRevision(
+            f"The database {urls.masked(database.url)} is at revision '{found}', which this program does not know "
+            f"(its own is '{head()}'): a newer one made it, so update this program."
+        )
+
+
+def _unavailable(database: Database, error: Exception) -> Unavailable:
+    cause = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split()).rstrip(".")
+    return Unavailable(f"The database {urls.masked(database.url)} cannot be opened: {cause}.")

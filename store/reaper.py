@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, exists, or_, select
 from sqlalchemy.orm import Session
 
 from store import events, jobs
-from store.clock import now
+from store.clock import now, now_s
 from store.endings import lease_is_over, lose_expired
 from store.rows import lock_job
 from store.tables import Attempt, Job, Trial
@@ -25,7 +25,7 @@ def reap(session: Session) -> int:
     for job_id in _neglected(session):  # by rising id: two reapers lock in the same order
         job = lock_job(session, job_id)
         changes += lose_expired(session, job)
-        if job.lease_expires_at_s is not None and job.lease_expires_at_s < session.scalars(select(now())).one():
+        if job.lease_expires_at_s is not None and job.lease_expires_at_s < now_s(session):
             owner = job.lease_owner
             jobs.disown(session, job_id)
             events.append(session, job_id, "job.unowned", {"state": job.state, "worker": owner})

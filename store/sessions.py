@@ -46,7 +46,9 @@ class Database:
             self._reader = self.engine.execution_options(sparseift_begin="BEGIN", sparseift_query_only=True)
         else:
             options = {k: v for k, v in POSTGRESQL_OPTIONS.items() if k not in parsed.query}
-            self.engine = create_engine(parsed, connect_args=options, pool_pre_ping=True)
+            self.engine = create_engine(
+                parsed, connect_args=options, pool_pre_ping=True, isolation_level="READ COMMITTED"
+            )
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     def __repr__(self) -> str:

@@ -22,8 +22,8 @@ def parse(url: str) -> URL:
     """The URL with our driver in it.
 
     Raises:
-        InvalidValue: no URL, another database or driver, or an SQLite database without a file (every connection
-            would see its own).
+        InvalidValue: no URL, another database or driver, or an SQLite database that is not a plain file (in memory
+            every connection would see its own).
     """
     try:
         parsed = make_url(url)
@@ -32,9 +32,9 @@ def parse(url: str) -> URL:
     if parsed.drivername not in DRIVERS:
         raise InvalidValue(f"There is no support for databases of '{parsed.drivername}'; use {LEGAL}.")
     parsed = parsed.set(drivername=DRIVERS[parsed.drivername])
-    if parsed.drivername == "sqlite" and _is_in_memory(parsed):
+    if parsed.drivername == "sqlite" and not _is_plain_file(parsed):
         raise InvalidValue(
-            f"The database '{url}' is in memory, where the service and the workers cannot share it; use {LEGAL}."
+            f"The database '{url}' is not a plain file, so the service and the workers cannot share it; use {LEGAL}."
         )
     if parsed.drivername == POSTGRESQL and not parsed.database:
         raise InvalidValue(f"The database URL '{masked(parsed)}' names no database; use {LEGAL}.")
@@ -42,8 +42,11 @@ def parse(url: str) -> URL:
 
 
 def masked(url: URL | str) -> str:
-    """The URL for people's eyes: a password is shown as ***."""
-    return make_url(url).render_as_string(hide_password=True)
+    """The URL for people's eyes: a password is not shown, wherever it stands."""
+    parsed = make_url(url)
+    if "password" in parsed.query:
+        parsed = parsed.update_query_dict({"password": "MASKED"})
+    return parsed.render_as_string(hide_password=True)
 
 
 def file_of(url: URL) -> Path | None:
@@ -51,6 +54,6 @@ def file_of(url: URL) -> Path | None:
     return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
 
-def _is_in_memory(url: URL) -> bool:
+def _is_plain_file(url: URL) -> bool:
     name = url.database or ""
-    return not name or name == ":memory:" or name.startswith("file:") or "mode" in url.query
+    return name not in ("", ":memory:") and not name.startswith("file:") and not url.query
