@@ -1,0 +1,56 @@
+"""`sparseift data list` and `sparseift data fetch`: the data sets on this machine."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.table import Table
+
+from sparseift import catalog
+from sparseift.cards import DatasetCard
+from sparseift.cli.folders import Folders
+from sparseift.cli.options import DEFAULT_DATA, Data, examples, out
+
+LIST_EXAMPLES = examples("sparseift data list")
+FETCH_EXAMPLES = examples("sparseift data fetch cifar10", "sparseift data fetch sotu --data /data/sparseift")
+
+
+def list_data() -> None:
+    """List the data sets of the catalog."""
+    table = Table("name", "what", "download", "licence", "source")
+    for name in catalog.table("dataset"):
+        card: DatasetCard = catalog.get("dataset", name)
+        size = f"{card.size_bytes / 1e6:.0f} MB" if card.size_bytes else "none"
+        table.add_row(card.name, card.summary, size, card.licence, card.source)
+    out.print(table)
+
+
+def fetch_data(
+    name: Annotated[str, typer.Argument(help="A name of `sparseift data list`.")], data: Data = DEFAULT_DATA
+) -> None:
+    """Fetch a data set into the data folder, check it, and decode it once.
+
+    What is there already is checked and kept; a broken download leaves nothing behind that is taken for data.
+    """
+    folders = Folders(data)
+    folders.create()
+    card: DatasetCard = catalog.get("dataset", name)
+    prepare(card, folders, {})
+    out.print(f"{card.name} is ready in {folders.datasets}.", highlight=False, soft_wrap=True)
+
+
+def prepare(card: DatasetCard, folders: Folders, arguments: dict[str, Any]) -> None:
+    """Fetches and decodes a data set as trials will load it, so that trials only read.
+
+    Raises:
+        DataError: a corrupt or incomplete download, or a missing package.
+    """
+    if card.fetch is not None:
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        with Progress(*columns, console=out, disable=not out.is_terminal) as bars:
+            task = bars.add_task(card.name, total=card.size_bytes or None)
+            catalog.load(card.fetch)(
+                folders.datasets, lambda done, total: bars.update(task, completed=done, total=total or None)
+            )
+    with out.status(f"Preparing {card.name}…"):
+        catalog.load(card.load)(folders.datasets, **card.resolve(arguments))

@@ -1,0 +1,75 @@
+"""`sparseift demo`: the whole path on this machine, from nothing to a curve."""
+
+import shlex
+from contextlib import suppress
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sparseift import catalog
+from sparseift.cli import jobfile
+from sparseift.cli.answers import save_curve, show_answer
+from sparseift.cli.data import prepare
+from sparseift.cli.failures import FAILED
+from sparseift.cli.folders import Folders
+from sparseift.cli.follow import Follower
+from sparseift.cli.options import DEFAULT_DATA, Data, err, examples, out
+from sparseift.cli.ports import free_port
+from sparseift.cli.signals import interruptible
+from sparseift.cli.stack import Stack, default_slots
+from sparseift.client import Client
+
+DEMO_EXAMPLES = examples("sparseift demo", "sparseift demo --data /tmp/sparseift --output /tmp/curves --no-serve")
+
+JOB = Path(str(files("sparseift.cli") / "demo.yaml"))
+
+
+def demo(
+    data: Data = DEFAULT_DATA,
+    output: Annotated[Path, typer.Option("--output", help="Folder of the saved curve.")] = Path("demo-output"),
+    job: Annotated[Path, typer.Option("--job", help="Another job file in place of the demo's.")] = JOB,
+    serve_on: Annotated[
+        bool | None,
+        typer.Option("--serve/--no-serve", help="Go on serving the results; without it, only on a terminal."),
+    ] = None,
+) -> None:
+    """Search all four families on real text, print the best of each, and save the curve.
+
+    Starts API, worker and notebooks on free ports around the data folder, prepares the data, submits the demo's job
+    and follows it. Ctrl-C ends it; what was trained stays in the data folder.
+    """
+    document = jobfile.read(job)
+    folders = Folders(data)
+    folders.create()
+    output.mkdir(parents=True, exist_ok=True)
+    # Two free ports taken one after the other differ, since the first is still known to the kernel as just used.
+    stack = Stack(folders, folders.database, free_port(), free_port(), default_slots(), 1, say=err.print)
+    with interruptible(), suppress(KeyboardInterrupt):
+        _prepare(document, folders)
+        with stack, Client(stack.api) as client:
+            job_id = str(client.submit(document.document)["id"])
+            out.print(f"Submitted {job_id} to {stack.api}; logs are in {folders.logs}.", highlight=False)
+            ended = Follower(client, job_id, out, look_after=stack.watch).run()
+            show_answer(client.curve(job_id), out)
+            if ended["state"] != "succeeded":
+                err.print(f"The job is {ended['state']}: {ended['message']}", style="red", highlight=False)
+                raise typer.Exit(FAILED)
+            for name in ("curve.html", "curve.png"):
+                save_curve(client, job_id, output / name, "html" if name.endswith("html") else "png")
+                out.print(f"Saved {output / name}", highlight=False, soft_wrap=True)
+            if out.is_terminal if serve_on is None else serve_on:
+                out.print(f"Notebook  {stack.notebooks}/?job={job_id}   (Ctrl-C ends)", highlight=False)
+                stack.watch_for_ever()
+        command = shlex.join(["sparseift", "serve", "--data", str(data)])
+        out.print(f"Serve the results again: {command}", highlight=False, soft_wrap=True)
+        out.print(f"Notebook then: http://127.0.0.1:8001/?job={job_id}", highlight=False, soft_wrap=True)
+        return
+    out.print("Stopped; what was trained is in the data folder.", highlight=False)
+
+
+def _prepare(document: jobfile.JobFile, folders: Folders) -> None:
+    named = document.document["dataset"]
+    named = {"name": named} if isinstance(named, str) else named
+    prepare(catalog.get("dataset", named["name"]), folders, named.get("arguments", {}))

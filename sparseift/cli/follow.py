@@ -1,0 +1,143 @@
+"""Following a job until it ends: live bars on a terminal, plain lines elsewhere. Leaving it changes nothing."""
+
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Column
+
+from sparseift.cli.figures import duration, number, percent, short
+from sparseift.client import Client, Json, Unreachable
+
+ENDED = ("succeeded", "failed", "cancelled")
+TOLD = ("trial.complete", "trial.failed", "trial.infeasible", "trial.pruned", "trial.cancelled", "attempt.lost")
+POLL = 0.5  # seconds between looks
+PATIENCE = 60.0  # seconds that the service may be away before following ends
+
+
+@dataclass(slots=True)
+class Follower:
+    """What is known of the job that is followed.
+
+    Attributes:
+        look_after: called at each look, for a caller that has children to watch.
+    """
+
+    client: Client
+    job_id: str
+    console: Console
+    look_after: Callable[[], None] = lambda: None
+    last_event: int = 0
+    away_since: float | None = None  # monotonic seconds
+    bars: Progress | None = None
+    whole: TaskID | None = None
+    tasks: dict[int, TaskID] = field(default_factory=dict)  # trial number -> its bar
+
+    def run(self) -> Json:
+        """Follows until the job has ended; returns it.
+
+        Raises:
+            Unreachable: the service was away for longer than `PATIENCE`.
+            KeyboardInterrupt: Ctrl-C; the job goes on.
+        """
+        if self.console.is_terminal:
+            self.bars = _bars(self.console)
+            self.whole = self.bars.add_task("trials", note="")
+        with self.bars or nullcontext():
+            while True:
+                job = self._look()
+                if job is not None and job["state"] in ENDED:
+                    return job
+                self.look_after()
+                time.sleep(POLL)
+
+    def _look(self) -> Json | None:
+        try:
+            job = self.client.job(self.job_id)
+            self._tell_events(job)
+            if self.bars is not None:
+                self._move_bars(job)
+        except Unreachable as error:
+            if self.away_since is None:
+                self.away_since = time.monotonic()
+                self.console.print(f"{error} Trying again for {PATIENCE:g} s; the job is not touched by this.")
+            if time.monotonic() - self.away_since > PATIENCE:
+                raise
+            return None
+        self.away_since = None
+        return job
+
+    def _tell_events(self, job: Json) -> None:
+        for event in self.client.events(self.job_id, self.last_event):
+            self.last_event = event["id"]
+            kind, payload = event["kind"], event["payload"]
+            if kind in TOLD:
+                self._print(f"{_progress_text(job)} {self._ended_text(payload['trial'], kind, job)}")
+            elif kind.startswith("job.") and (payload.get("message") or kind == "job.running"):
+                self._print(f"job {kind.removeprefix('job.')}. {payload.get('message', '')}".rstrip())
+
+    def _ended_text(self, trial_number: int, kind: str, job: Json) -> str:
+        trial = self.client.trial(self.job_id, trial_number)
+        text = f"{_name(trial)}: {kind.partition('.')[2]}"
+        if kind == "trial.complete":
+            return f"{text}, {number(trial['value'], job['metric']['unit'])} {job['metric']['unit']}"
+        return f"{text}. {trial['message']}".rstrip()
+
+    def _print(self, line: str) -> None:
+        self.console.print(line, highlight=False, markup=False, soft_wrap=not self.console.is_terminal)
+
+    def _move_bars(self, job: Json) -> None:
+        assert self.bars is not None
+        assert self.whole is not None
+        ended, total = _ended(job), max(_ended(job), job["planned_trials"]["total"])
+        self.bars.update(self.whole, total=total, completed=ended, description=job["state"], note=_note(job))
+        running = {t["number"]: t for t in self.client.trials(self.job_id, state="running")}
+        for gone in set(self.tasks) - set(running):
+            self.bars.remove_task(self.tasks.pop(gone))
+        for trial_number, trial in running.items():
+            if trial_number not in self.tasks:
+                steps = job["plan"]["total_steps"]
+                self.tasks[trial_number] = self.bars.add_task(_name(trial), total=steps, note="starting")
+        for latest in job["running"]:
+            if latest["number"] in self.tasks:
+                shown = "" if latest["value"] is None else f", {number(latest['value'], job['metric']['unit'])}"
+                note = f"step {latest['step']}{shown}"
+                self.bars.update(self.tasks[latest["number"]], completed=latest["step"], note=note)
+
+
+def _ended(job: Json) -> int:
+    """Trials that will not run again; points without sizes are recorded as infeasible and were never to be run."""
+    return sum(n for state, n in job["trials"].items() if state not in ("waiting", "running", "infeasible"))
+
+
+def _progress_text(job: Json) -> str:
+    return f"[{_ended(job)}/{max(_ended(job), job['planned_trials']['total'])}]"
+
+
+def _name(trial: Json) -> str:
+    sparsity = "" if trial["family"] == "dense" else f" {percent(trial['sparsity'])}"
+    return f"#{trial['number']} {short(trial['family'])}{sparsity} ({trial['kind']})"
+
+
+def _note(job: Json) -> str:
+    parts = [_progress_text(job)]
+    if job["eta_seconds"] is not None:
+        parts.append(f"about {duration(job['eta_seconds'])} left")
+    if best := job["best"]:
+        unit = job["metric"]["unit"]
+        gain = f" ({number(best['gain'], unit, signed=True)} over dense)" if best["gain"] is not None else ""
+        parts.append(f"best {short(best['family'])} {percent(best['sparsity'])}: {number(best['value'], unit)}{gain}")
+    return ", ".join(parts)
+
+
+def _bars(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}", table_column=Column(min_width=26, no_wrap=True)),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[note]}", table_column=Column(ratio=1)),
+        console=console,
+        transient=True,
+    )

@@ -1,0 +1,117 @@
+"""YAML job files: the fields of `records.JobSpec`, read safely, every complaint with its line."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sparseift.cli.failures import UsageProblem
+from sparseift.client import Json
+from sparseift.records import Budget, JobSpec, Named, Space
+
+KNOWN: dict[tuple[str, ...], tuple[str, ...]] = {
+    (): tuple(f.name for f in fields(JobSpec)),
+    ("model",): tuple(f.name for f in fields(Named)),
+    ("dataset",): tuple(f.name for f in fields(Named)),
+    ("space",): tuple(f.name for f in fields(Space)),
+    ("budget",): tuple(f.name for f in fields(Budget)),
+}
+REQUIRED = ("model", "dataset")
+
+
+@dataclass(frozen=True, slots=True)
+class JobFile:
+    """A job file: its document, and the line (1-based) on which each field stands."""
+
+    path: Path
+    document: Json
+    lines: dict[tuple[str, ...], int]
+
+    def where(self, field: tuple[str, ...]) -> str:
+        """ "FILE, line N" of a field, or of the nearest field around it."""
+        while field and field not in self.lines:
+            field = field[:-1]
+        return f"{self.path}, line {self.lines.get(field, 1)}"
+
+
+def read(path: Path, settings: tuple[str, ...] = ()) -> JobFile:
+    """Reads a job file and lays `key.sub=value` settings over it.
+
+    Raises:
+        UsageProblem: a file that cannot be read, is no YAML mapping, repeats a field, or has one that no job has.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageProblem(f"{path} cannot be read: {error}.") from error
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise UsageProblem(f"{path}{line}: {getattr(error, 'problem', None) or error}.") from error
+    if not isinstance(document, dict):
+        raise UsageProblem(f"{path} holds no mapping of fields; a job file has {', '.join(REQUIRED)} and more.")
+    lines: dict[tuple[str, ...], int] = {}
+    _number(node, (), lines, path)
+    for setting in settings:
+        _set(document, setting)
+    file = JobFile(path, document, lines)
+    _check(file)
+    return file
+
+
+def _number(node: Any, at: tuple[str, ...], lines: dict[tuple[str, ...], int], path: Path) -> None:
+    """Notes the line of every key; PyYAML alone would let a repeated key win in silence."""
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            lines[(*at, str(index))] = item.start_mark.line + 1
+            _number(item, (*at, str(index)), lines, path)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for key, value in node.value:
+        field = (*at, str(key.value))
+        if field in lines:
+            raise UsageProblem(
+                f"{path}, line {key.start_mark.line + 1}: '{'.'.join(field)}' stands on line {lines[field]} already."
+            )
+        lines[field] = key.start_mark.line + 1
+        _number(value, field, lines, path)
+
+
+def _set(document: Json, setting: str) -> None:
+    key, equals, value = setting.partition("=")
+    *path, last = key.split(".")
+    if not equals or not all((*path, last)):
+        raise UsageProblem(f"--set {setting} is not of the form key.sub=value, for example budget.search_trials=8.")
+    for name in path:
+        document = document.setdefault(name, {})
+        if not isinstance(document, dict):
+            raise UsageProblem(f"--set {setting}: '{name}' is no mapping.")
+    try:
+        document[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise UsageProblem(f"--set {setting}: '{value}' is no YAML value.") from error
+
+
+def _check(file: JobFile) -> None:
+    """Names and shapes only: ranges and catalogs are the service's to judge."""
+    for field, known in KNOWN.items():
+        part: Any = file.document
+        for name in field:
+            part = part.get(name, {})
+        if field in (("model",), ("dataset",)) and isinstance(part, str):
+            continue  # the name alone
+        if not isinstance(part, dict):
+            raise UsageProblem(f"{file.where(field)}: '{field[0]}' must be a mapping with {', '.join(known)}.")
+        for name in part:
+            if name not in known:
+                raise UsageProblem(
+                    f"{file.where((*field, str(name)))}: there is no field '{'.'.join((*field, str(name)))}'; "
+                    f"the known ones are {', '.join(known)}."
+                )
+    for name in REQUIRED:
+        if name not in file.document:
+            raise UsageProblem(f"{file.path} has no field '{name}'; a job needs {', '.join(REQUIRED)}.")

@@ -1,0 +1,37 @@
+"""The options that several commands share, and the consoles they print to."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from sparseift.client import DEFAULT_URL
+
+DEFAULT_DATA = Path("sparseift-data")
+
+out = Console()
+err = Console(stderr=True)
+
+Api = Annotated[str, typer.Option("--api", envvar="SPARSEIFT_API", help="Address of the service.")]
+Data = Annotated[
+    Path,
+    typer.Option("--data", envvar="SPARSEIFT_DATA", help="Folder of the database, data sets, checkpoints and logs."),
+]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        envvar="SPARSEIFT_DATABASE",
+        help="sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME; without it, SQLite in the data folder.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, or `last` for the newest one.")]
+
+DEFAULT_API = DEFAULT_URL
+
+
+def examples(*lines: str) -> str:
+    """An epilog that shows commands one per line."""
+    return "Examples:\n\n" + "\n\n".join(f"    {line}" for line in lines)

@@ -1,0 +1,133 @@
+"""The iso-FLOP curve drawn with characters: validation metric against sparsity, dense as a rule with its interval."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.text import Text
+
+from sparseift.cli.figures import mark, number, short
+
+HEIGHT = 16  # rows of the plot area
+MARGIN = 10  # columns of the y labels, the axis included
+NARROWEST = 24  # columns of the plot area below which nothing can be read
+
+Json = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Canvas:
+    """A grid of characters with styles over a range of values."""
+
+    width: int
+    x_range: tuple[float, float]
+    y_range: tuple[float, float]
+    cells: dict[tuple[int, int], tuple[str, str]] = field(default_factory=dict)  # (row, column) -> character, style
+
+    def column(self, x: float) -> int:
+        """The column of a sparsity."""
+        low, high = self.x_range
+        return round((x - low) / (high - low) * (self.width - 1))
+
+    def row(self, y: float) -> int:
+        """The row of a value; row 0 is on top."""
+        low, high = self.y_range
+        return round((high - y) / (high - low) * (HEIGHT - 1))
+
+    def put(self, row: int, column: int, character: str, style: str) -> None:
+        """Writes a character; what is written later lies on top."""
+        if 0 <= row < HEIGHT and 0 <= column < self.width:
+            self.cells[row, column] = (character, style)
+
+    def line(self, row: int) -> Text:
+        """One row as styled text."""
+        text = Text()
+        for column in range(self.width):
+            text.append(*self.cells.get((row, column), (" ", "")))
+        return text
+
+
+def draw(curve: Json, columns: int) -> Text:
+    """The curve as text of at most `columns` columns; a sentence where there is nothing to draw yet."""
+    points, dense, unit = curve["points"], curve["dense"], curve["metric"]["unit"]
+    if not points:
+        return Text("There is no sparse point to draw yet.")
+    canvas = Canvas(
+        max(NARROWEST, columns - MARGIN),
+        _range([p["sparsity"] for p in points], least=0.1),
+        _range([v for e in [*points, *([dense] if dense else [])] for v in _ends(e)], least=1e-3),
+    )
+    if dense:
+        _draw_dense(canvas, dense)
+    for point in sorted(points, key=lambda p: (p["leads"], p["is_best"])):
+        _draw_point(canvas, point)
+    return Text("\n").join([*_plot_lines(canvas, unit), *_x_labels(canvas, points), _legend(points, dense)])
+
+
+def _ends(estimate: Json) -> Iterable[float]:
+    return [v for v in (estimate["low"], estimate["mean"], estimate["high"]) if v is not None]
+
+
+def _range(values: list[float], least: float) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    pad = max(0.06 * (high - low), least / 2)
+    return low - pad, high + pad
+
+
+def _draw_dense(canvas: Canvas, dense: Json) -> None:
+    if dense["low"] is not None:
+        for row in range(canvas.row(dense["high"]), canvas.row(dense["low"]) + 1):
+            for column in range(canvas.width):
+                canvas.put(row, column, "░", "bright_black")
+    for column in range(canvas.width):
+        canvas.put(canvas.row(dense["mean"]), column, "─", "bold")
+
+
+def _draw_point(canvas: Canvas, point: Json) -> None:
+    filled, hollow, colour = mark(point["family"])
+    column = canvas.column(point["sparsity"])
+    if not point["iso_flop"]:
+        canvas.put(canvas.row(point["mean"]), column, "×", "red")
+        return
+    if not point["leads"]:
+        canvas.put(canvas.row(point["mean"]), column, "·", colour)
+        return
+    if point["low"] is not None:
+        for row in range(canvas.row(point["high"]), canvas.row(point["low"]) + 1):
+            canvas.put(row, column, "│", colour)
+    character = filled if len(point["seeds"]) > 1 else hollow
+    canvas.put(canvas.row(point["mean"]), column, character, f"bold reverse {colour}" if point["is_best"] else colour)
+
+
+def _plot_lines(canvas: Canvas, unit: str) -> list[Text]:
+    lines = []
+    low, high = canvas.y_range
+    for row in range(HEIGHT):
+        shown = row % 5 == 0
+        label = number(high - (high - low) * row / (HEIGHT - 1), unit) if shown else ""
+        lines.append(Text(f"{label:>{MARGIN - 2}} {'┤' if shown else '│'}") + canvas.line(row))
+    return lines
+
+
+def _x_labels(canvas: Canvas, points: Iterable[Json]) -> list[Text]:
+    ticks, labels, free = [" "] * canvas.width, [" "] * (canvas.width + 4), 0
+    for level in sorted({round(p["sparsity"], 2) for p in points}):
+        at, text = canvas.column(level), f"{100 * level:.0f}"
+        start = max(0, at - len(text) // 2)
+        ticks[at] = "┬"
+        if start >= free:
+            labels[start : start + len(text)] = text
+            free = start + len(text) + 1
+    axis = "".join("┬" if tick == "┬" else "─" for tick in ticks)
+    blank = " " * (MARGIN - 1)
+    return [Text(f"{blank}└{axis}"), Text(f"{blank} {''.join(labels).rstrip()}  sparsity, %")]
+
+
+def _legend(points: Iterable[Json], dense: Json | None) -> Text:
+    text = Text(" " * MARGIN)
+    for family in sorted({p["family"] for p in points}):
+        filled, _, colour = mark(family)
+        text.append(f"{filled} {short(family)}   ", colour)
+    text.append("─ dense   " if dense else "")
+    text.append("hollow: one seed, reversed: best of its family, ·: another schedule", "bright_black")
+    return text

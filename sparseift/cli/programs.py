@@ -1,0 +1,61 @@
+"""Finding the programs above this library: `service`, `worker`, `analysis`, `store`.
+
+They are started by name and never imported here: the wheel carries the library alone (the names `service` and
+`worker` belong to others on the package index), so they exist only beside a checkout of the repository.
+"""
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import sparseift
+from sparseift import catalog
+from sparseift.cli.failures import UsageProblem
+
+PROGRAMS = ("service", "worker", "analysis", "store")
+
+
+def root() -> Path:
+    """The repository's root, which holds the programs.
+
+    Raises:
+        UsageProblem: only the library is installed.
+    """
+    folder = Path(str(sparseift.__file__)).resolve().parents[1]
+    missing = [name for name in PROGRAMS if not (folder / name / "__init__.py").is_file()]
+    if missing:
+        raise UsageProblem(
+            f"This command needs the programs {', '.join(missing)}, and only the sparseift library is installed; "
+            'clone the repository and run `pip install -e ".[all]"` there.'
+        )
+    return folder
+
+
+def environment() -> dict[str, str]:
+    """This process's environment, with the programs importable by the children."""
+    paths = [str(root()), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def command(module: str, *arguments: str) -> list[str]:
+    """The command line that runs a program with this interpreter."""
+    return [sys.executable, "-m", module, *arguments]
+
+
+def reach(reference: str) -> Any:
+    """The object "module:attribute" of a program, for what needs no process of its own (migrations).
+
+    Raises:
+        UsageProblem: the program, or a package it needs, is not installed.
+    """
+    folder = str(root())
+    if find_spec(reference.partition(":")[0].partition(".")[0]) is None:
+        sys.path.insert(0, folder)
+    try:
+        return catalog.load(reference)
+    except ModuleNotFoundError as error:
+        raise UsageProblem(
+            f'The package {error.name} is not installed; run `pip install -e ".[all]"` in the repository.'
+        ) from error

@@ -1,0 +1,128 @@
+"""The programs of one machine as one thing: database, API, worker and notebooks around a data folder."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from sparseift.cli import programs
+from sparseift.cli.children import Child, ChildBroken, end_all
+from sparseift.cli.database import migrate
+from sparseift.cli.folders import Folders
+from sparseift.cli.ports import HOST, listens, require_free
+from sparseift.cli.signals import shielded
+from sparseift.client import Client
+from sparseift.errors import SparseIFTError
+
+READY = 90.0  # seconds for a cold start
+TICK = 0.25  # seconds between looks at the children
+
+
+def default_slots() -> int:
+    """One slot per CPU that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(slots=True)
+class Stack:
+    """The running programs; a context manager that ends them all.
+
+    Attributes:
+        slots: trials trained at once by the local worker; 0 starts no worker.
+        threads_per_slot: CPU threads of one trial.
+        say: where sentences about crashes go.
+    """
+
+    folders: Folders
+    database: str
+    port: int
+    notebooks_port: int
+    slots: int
+    threads_per_slot: int
+    say: Callable[[str], None]
+    children: list[Child] = field(default_factory=list)
+
+    @property
+    def api(self) -> str:
+        """Address of the API."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def notebooks(self) -> str:
+        """Address of the notebooks."""
+        return f"http://{HOST}:{self.notebooks_port}"
+
+    def __enter__(self) -> Self:
+        require_free(self.port, "API")
+        require_free(self.notebooks_port, "notebooks")
+        self.folders.create()
+        migrate(self.database)
+        self.children = [self._child(name, line) for name, line in self._commands().items()]
+        try:
+            for child in self.children:
+                child.start()
+            self._wait_until_ready()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def watch(self) -> None:
+        """Restarts what crashed; to be called every now and then.
+
+        Raises:
+            ChildBroken: a program that keeps ending.
+        """
+        for child in self.children:
+            if sentence := child.watch():
+                self.say(sentence)
+
+    def watch_for_ever(self) -> None:
+        """Watches until a signal interrupts or a program breaks."""
+        while True:
+            self.watch()
+            time.sleep(TICK)
+
+    def _commands(self) -> dict[str, list[str]]:
+        service = ("--database", self.database, "--host", HOST, "--port", str(self.port))
+        worker = (
+            *("--database", self.database),
+            *("--artifacts", str(self.folders.artifacts)),
+            *("--data", str(self.folders.datasets)),
+            *("--slots", str(self.slots)),
+            *("--threads-per-slot", str(self.threads_per_slot)),
+        )
+        notebooks = ("--api", self.api, "--host", HOST, "--port", str(self.notebooks_port))
+        commands = {
+            "service": programs.command("service", *service),
+            "worker": programs.command("worker", *worker),
+            "notebooks": programs.command("analysis.notebooks", *notebooks),
+        }
+        return {name: line for name, line in commands.items() if name != "worker" or self.slots}
+
+    def _child(self, name: str, command: list[str]) -> Child:
+        return Child(name, command, programs.environment(), self.folders.logs / f"{name}.log")
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY
+        with Client(self.api, timeout_s=2.0) as client:
+            while not (client.is_ready() and listens(self.notebooks_port)):
+                for child in self.children:
+                    if child.process is not None and (code := child.process.poll()) is not None:
+                        raise ChildBroken(child.describe_end(code))
+                if time.monotonic() > deadline:
+                    raise SparseIFTError(
+                        f"The programs were not ready within {READY:g} s; see the logs in {self.folders.logs}."
+                    )
+                time.sleep(TICK)
+
+    def _end(self) -> None:
+        with shielded():
+            end_all(self.children)
