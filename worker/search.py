@@ -113,9 +113,7 @@ def decide(spec: JobSpec, plan: Plan, rows: Sequence[Row]) -> Proposal | Wait | 
     return Done() if all(r.ended for r in rows) else Wait()
 
 
-def _propose(
-    spec: JobSpec, plan: Plan, families: Sequence[str], searched: Sequence[Row], number: int
-) -> Proposal:
+def _propose(spec: JobSpec, plan: Plan, families: Sequence[str], searched: Sequence[Row], number: int) -> Proposal:
     index = len(searched)
     known = index - spec.in_flight + 1  # results that every asker has, whatever the timing
     earlier = [_seen(row, known=i < known) for i, row in enumerate(searched)]

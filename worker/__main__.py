@@ -1,0 +1,126 @@
+"""`python -m worker`: claims jobs and trains their trials on this machine."""
+
+import argparse
+import logging
+import signal
+import sys
+from pathlib import Path
+from threading import Event
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from sparseift.errors import InvalidValue, SparseIFTError
+from store import migrate
+from store.sessions import Database
+from worker import devices
+from worker.local import LocalEngine
+from worker.order import RUNNER, Setting
+from worker.scheduler import Scheduler
+
+SHORTEST_TTL_S = 1.0
+EXAMPLES = """examples:
+  # two trials at a time on this machine's CPU cores
+  python -m worker --database sqlite:///sparseift.db --artifacts artifacts --data datasets --slots 2
+
+  # one trial on each of two GPUs, jobs shared with other workers through PostgreSQL
+  python -m worker --database postgresql+psycopg://me@db/sparseift --artifacts /shared/artifacts \\
+      --data /shared/datasets --slots 2 --devices cuda:0,cuda:1
+
+  # work through the queue, then end
+  python -m worker --database sparseift.db --artifacts artifacts --data datasets --until-idle
+
+SIGTERM or Ctrl-C: running trials save a checkpoint, go back to the queue and are resumed by the next worker.
+"""
+
+log = logging.getLogger(__name__)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    line = argparse.ArgumentParser(
+        prog="python -m worker",
+        description="Claim searches and train their trials on this machine, one job at a time.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    line.add_argument(
+        "--database", required=True, metavar="URL", help="sqlite:///FILE, FILE, or postgresql+psycopg://…"
+    )
+    line.add_argument("--artifacts", required=True, type=Path, metavar="DIR", help="checkpoints and logs of attempts")
+    line.add_argument("--data", required=True, type=Path, metavar="DIR", help="fetched data sets")
+    line.add_argument("--slots", type=int, default=1, metavar="N", help="trials at a time (default 1)")
+    line.add_argument(
+        "--threads-per-slot", type=int, metavar="N", help="CPU threads of a trial (default: cores divided by slots)"
+    )
+    line.add_argument(
+        "--devices", default="auto", metavar="LIST", help="auto (default), cpu, or a list such as cuda:0,cuda:1"
+    )
+    line.add_argument(
+        "--lease-ttl-s", type=float, default=60.0, metavar="S", help="silence after which others take over (default 60)"
+    )
+    line.add_argument("--attempt-limit-s", type=float, metavar="S", help="longest run of one attempt (default: none)")
+    line.add_argument("--until-idle", action="store_true", help="end when there is no job to claim")
+    line.add_argument(
+        "--runner", default=RUNNER, metavar="MODULE:NAME", help="what trains a trial (default %(default)s)"
+    )
+    return line
+
+
+def database_url(text: str) -> str:
+    """A URL, or the path of an SQLite file as one."""
+    return text if "://" in text else f"sqlite:///{Path(text).resolve()}"
+
+
+def build(arguments: argparse.Namespace, database: Database, stop: Event) -> Scheduler:
+    """The scheduler that the arguments describe.
+
+    Raises:
+        InvalidValue: an argument outside its range. WrongRevision: the database needs an upgrade.
+    """
+    if arguments.lease_ttl_s < SHORTEST_TTL_S:
+        raise InvalidValue(f"A lease of {arguments.lease_ttl_s:g} s is too short; it must be at least 1 s.")
+    if arguments.attempt_limit_s is not None and arguments.attempt_limit_s <= 0:
+        raise InvalidValue(f"An attempt cannot be limited to {arguments.attempt_limit_s:g} s; it must be more than 0.")
+    if ":" not in arguments.runner:
+        raise InvalidValue(f"'{arguments.runner}' is no runner; write module:name.")
+    migrate.check_revision(database)
+    places = devices.share(devices.parse(arguments.devices), arguments.slots, arguments.threads_per_slot)
+    arguments.artifacts.mkdir(parents=True, exist_ok=True)
+    setting = Setting(
+        database_url=database.url,
+        artifacts=str(arguments.artifacts.resolve()),
+        data=str(arguments.data.resolve()),
+        device=places[0].device,
+        threads=places[0].threads,
+        lease_ttl_s=arguments.lease_ttl_s,
+        time_limit_s=arguments.attempt_limit_s,
+        runner=arguments.runner,
+    )
+    engine = LocalEngine(places, setting)
+    return Scheduler(database, engine, lease_ttl_s=arguments.lease_ttl_s, stop=stop, until_idle=arguments.until_idle)
+
+
+def main() -> int:
+    """Run until stopped; exit code 2 for what the operator must put right first."""
+    arguments = parser().parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        database = Database(database_url(arguments.database))
+        scheduler = build(arguments, database, stop)
+    except (SparseIFTError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except SQLAlchemyError as error:
+        sys.stderr.write(f"The database cannot be opened: {str(error).splitlines()[0]}\n")
+        return 2
+    log.info("Worker %s is ready", scheduler.name)
+    scheduler.serve()
+    database.close()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

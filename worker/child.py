@@ -1,0 +1,107 @@
+"""The trial process of one slot, started by `worker.local`: warm between attempts, `python -m worker.child STATUS_FD`.
+
+On stdin, a JSON line each: {"setting": …} once, then {"order": …} to run an attempt and {"stop": attempt id} to
+checkpoint and hand it back. The end of stdin means that the worker is gone: the attempt that runs is finished, and
+then the process ends. On the status pipe: {"ready": true} after the imports, {"idle": attempt id} after each attempt.
+"""
+
+import gc
+import json
+import logging
+import os
+import queue
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from sparseift import catalog
+from store.sessions import Database
+from worker.attempt import Runner, execute
+from worker.order import Order, Setting
+
+
+class Stdin(threading.Thread):
+    """Reads the worker's lines while the main thread trains."""
+
+    def __init__(self) -> None:
+        super().__init__(name="stdin", daemon=True)
+        self.orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
+        self.hand_back = threading.Event()
+        self._lock = threading.Lock()
+        self._running: int | None = None
+        self._stopped: set[int] = set()
+
+    def began(self, attempt_id: int) -> None:
+        """From here on, a stop is meant for this attempt; it may have come already."""
+        with self._lock:
+            self._running = attempt_id
+            self.hand_back.clear()
+            if attempt_id in self._stopped:
+                self.hand_back.set()
+
+    def run(self) -> None:
+        """Sort lines into orders and stops until the pipe ends."""
+        for line in sys.stdin:
+            message: dict[str, Any] = json.loads(line)
+            if "order" in message:
+                self.orders.put(Order.from_json(message["order"]))
+            elif "stop" in message:
+                with self._lock:
+                    self._stopped.add(message["stop"])
+                    if message["stop"] == self._running:
+                        self.hand_back.set()
+        self.orders.put(None)
+
+
+def tell(status: int, message: dict[str, Any]) -> None:
+    """Write to the worker, who may be gone."""
+    try:
+        os.write(status, (json.dumps(message) + "\n").encode())
+    except BrokenPipeError:
+        return
+
+
+def write_to(path: Path) -> None:
+    """Send stdout and stderr, of libraries in C too, to the end of a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for descriptor in (1, 2):
+        os.dup2(file, descriptor)
+    os.close(file)
+
+
+def clean_up() -> None:
+    """Give memory back between attempts."""
+    gc.collect()
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def main() -> None:
+    """Run attempts until stdin ends or the process is no longer sound."""
+    status = int(sys.argv[1])
+    os.set_inheritable(status, False)  # an attempt's own children must not hold the pipe open
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    setting = Setting(**json.loads(sys.stdin.readline())["setting"])
+    runner: Runner = catalog.load(setting.runner)  # imports torch
+    database = Database(setting.database_url)
+    stdin = Stdin()
+    stdin.start()
+    tell(status, {"ready": True})
+    while (order := stdin.orders.get()) is not None:
+        write_to(Path(setting.artifacts) / order.log_path)
+        stdin.began(order.attempt_id)
+        sound = execute(order, setting, database, runner, stdin.hand_back)
+        clean_up()
+        if not sound:
+            break
+        tell(status, {"idle": order.attempt_id})
+    database.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""What places attempts on slots. The database stays the truth; an engine only starts, watches and kills."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+from worker.order import Order
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A free place for one attempt.
+
+    Attributes:
+        name: "host/cpu:0", unique while it is occupied.
+        process: who will run the attempt, "pid@start" (`worker.processes.identity`).
+        threads: CPU threads there.
+    """
+
+    name: str
+    process: str
+    threads: int
+
+
+class Engine(Protocol):
+    """The protocol of the local engine, and of those for many machines."""
+
+    def can(self, occupied: Collection[str]) -> Slot | None:
+        """A free slot, when the slots named `occupied` run an earlier worker's attempts; None when all are busy."""
+
+    def place(self, slot: Slot, order: Order) -> None:
+        """Start an attempt on a slot that `can` gave since the last `alive`."""
+
+    def alive(self) -> frozenset[int]:
+        """The ids of the attempts that run. One that is not among them has ended or died, and its row says which."""
+
+    def kill(self, attempt_ids: Collection[int]) -> None:
+        """End attempts now, with every process they started; their slots are free within 5 s."""
+
+    def hand_back(self) -> None:
+        """Ask every attempt to save a checkpoint and end."""
+
+    def close(self) -> None:
+        """Let go of every slot. An attempt that still runs is finished by its own process."""

@@ -1,0 +1,192 @@
+"""The embedded engine: a warm child process per slot, each in a session of its own."""
+
+import json
+import logging
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from worker.devices import Place
+from worker.engine import Slot
+from worker.order import Order, Setting
+from worker.processes import end_groups, identity
+
+LONGEST_RESPAWN_DELAY_S = 30.0
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # read when torch is imported
+ROOT = Path(__file__).resolve().parent.parent
+
+log = logging.getLogger(__name__)
+
+
+class Child:
+    """One trial process and what the worker knows of it."""
+
+    def __init__(self, place: Place, setting: Setting) -> None:
+        reading, writing = os.pipe()
+        environment = {
+            **os.environ,
+            **dict.fromkeys(THREAD_VARIABLES, str(place.threads)),
+            "CUDA_VISIBLE_DEVICES": place.visible,
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "worker.child", str(writing)],
+            stdin=subprocess.PIPE,
+            env=environment,
+            pass_fds=(writing,),
+            start_new_session=True,
+        )
+        os.close(writing)
+        os.set_blocking(reading, False)
+        self._status, self._text = reading, b""
+        self.ready = False
+        self.attempt_id: int | None = None
+        self.pid = self._process.pid
+        self.process = identity(self.pid)
+        self._watched = psutil.Process(self.pid)
+        self.send({"setting": setting.to_json()})
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Write a line to the child; one that is gone is noticed by `is_dead`."""
+        pipe = self._process.stdin
+        assert pipe is not None, "the child was started with a pipe"
+        try:
+            pipe.write((json.dumps(message) + "\n").encode())
+            pipe.flush()
+        except BrokenPipeError:
+            return
+
+    def listen(self) -> None:
+        """Take in what the child has said."""
+        while True:
+            try:
+                text = os.read(self._status, 65536)
+            except BlockingIOError:
+                break
+            if not text:
+                break
+            self._text += text
+        *lines, self._text = self._text.split(b"\n")
+        for line in lines:
+            message = json.loads(line)
+            self.ready = self.ready or "ready" in message
+            if message.get("idle") == self.attempt_id:
+                self.attempt_id = None
+
+    def is_dead(self) -> bool:
+        """Whether the process has ended; it stays a zombie, so that its group's number is not used again."""
+        try:
+            return self._watched.status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    def let_go(self) -> None:
+        """Close the pipes: the child finishes its attempt, if it has one, and ends."""
+        assert self._process.stdin is not None, "the child was started with a pipe"
+        try:
+            self._process.stdin.close()
+        except BrokenPipeError:
+            log.debug("Child %d was already gone", self.pid)
+        os.close(self._status)
+
+    def bury(self) -> int:
+        """Collect a dead process's exit status."""
+        self.let_go()
+        return self._process.wait()
+
+
+class LocalEngine:
+    """`worker.engine.Engine` on this machine.
+
+    Args:
+        places: of `worker.devices.share`, one slot each.
+        setting: for every child; device and threads are replaced by the place's.
+    """
+
+    def __init__(self, places: Sequence[Place], setting: Setting) -> None:
+        self._host = platform.node()
+        self._setting = setting.to_json()
+        self._places = {f"{self._host}/{place.name}": place for place in places}
+        self._children: dict[str, Child | None] = dict.fromkeys(self._places)
+        self._failures = dict.fromkeys(self._places, 0)  # children in a row that died before they were ready
+        self._not_before = dict.fromkeys(self._places, 0.0)
+        self._tend()
+
+    def can(self, occupied: Collection[str]) -> Slot | None:
+        """A free slot; an occupied one that is no longer ours by name (fewer slots now) takes the place of any."""
+        self._tend()
+        spare = -len([name for name in occupied if name not in self._places])
+        answer = None
+        for name, child in self._children.items():
+            if child is None or not child.ready or child.attempt_id is not None or name in occupied:
+                continue
+            spare += 1
+            answer = answer or Slot(name, child.process, self._places[name].threads)
+        return answer if spare > 0 else None
+
+    def place(self, slot: Slot, order: Order) -> None:
+        """Send an order to the slot's child. If the child has died meanwhile, `alive` will not name the attempt."""
+        child = self._children[slot.name]
+        if child is not None and child.process == slot.process:
+            child.attempt_id = order.attempt_id
+            child.send({"order": order.to_json()})
+
+    def alive(self) -> frozenset[int]:
+        """The attempts that run; children that died are replaced."""
+        self._tend()
+        return frozenset(c.attempt_id for c in self._children.values() if c and c.attempt_id is not None)
+
+    def kill(self, attempt_ids: Collection[int]) -> None:
+        """End these attempts' process groups and replace their children."""
+        doomed = [c for c in self._children.values() if c and c.attempt_id in attempt_ids]
+        end_groups(c.pid for c in doomed)
+        self._tend()
+
+    def hand_back(self) -> None:
+        """Ask every attempt to checkpoint and end."""
+        for child in self._children.values():
+            if child is not None and child.attempt_id is not None:
+                child.send({"stop": child.attempt_id})
+
+    def close(self) -> None:
+        """End idle children; let the others go."""
+        children = [child for child in self._children.values() if child is not None]
+        end_groups(child.pid for child in children if child.attempt_id is None)
+        for child in children:
+            if child.attempt_id is None:
+                child.bury()
+            else:
+                child.let_go()
+        self._children = dict.fromkeys(self._places)
+        self._not_before = dict.fromkeys(self._places, float("inf"))
+
+    def _tend(self) -> None:
+        """Hear every child, bury the dead with what they left running, and start new ones."""
+        for name, child in self._children.items():
+            if child is not None:
+                child.listen()
+                if not child.is_dead():
+                    continue
+                end_groups([child.pid])
+                status = child.bury()
+                self._children[name] = None
+                self._failures[name] = 0 if child.ready else self._failures[name] + 1
+                delay_s = min(LONGEST_RESPAWN_DELAY_S, 2.0 ** self._failures[name] - 1.0)
+                self._not_before[name] = time.monotonic() + delay_s
+                log.warning("The child of slot %s ended with status %d", name, status)
+            if self._children[name] is None and time.monotonic() >= self._not_before[name]:
+                place = self._places[name]
+                setting = Setting(**{**self._setting, "device": place.device, "threads": place.threads})
+                try:
+                    self._children[name] = Child(place, setting)
+                except (OSError, psutil.NoSuchProcess) as error:
+                    log.error("No child could be started for slot %s: %s", name, error)
+                    self._failures[name] += 1
+                    self._not_before[name] = time.monotonic() + LONGEST_RESPAWN_DELAY_S

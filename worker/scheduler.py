@@ -1,0 +1,316 @@
+"""Drives one job at a time: claims it, keeps its slots busy, notices the dead, and ends it.
+
+Nothing is remembered between steps but a lease: every tick reads the rows and does the next thing, so that the worker
+may die between any two statements and another goes on from the rows. Running attempts of an earlier worker are adopted:
+while their leases hold they keep their slots and are never ended.
+"""
+
+import logging
+import platform
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Event
+
+from sparseift.records import Configuration, JobSpec, Named, Plan, TrialSpec
+from store import attempts, jobs, trials
+from store.errors import Fenced, StateConflict
+from store.sessions import Database
+from store.tables import Attempt, Job, Trial
+from worker import processes
+from worker.engine import Engine, Slot
+from worker.environment import describe
+from worker.giving_up import nothing_measured, reason_to_give_up
+from worker.order import Order, log_path
+from worker.outage import OUTAGES, delay_s
+from worker.search import Done, Proposal, Row, Wait, decide
+
+TICK_S = 0.25
+IDLE_TICK_S = 1.0  # between looks for a job
+RENEW_S = 1.0  # at most, between renewals of the job's lease, which also tell what a user wants
+STRAY_LIMIT_S = 10.0  # how long an attempt may run on after its row has ended
+HAND_BACK_LIMIT_S = 20.0  # for attempts to save a checkpoint when the worker is stopped
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job that this worker holds the lease of."""
+
+    job_id: str
+    token: str
+    spec: JobSpec
+    plan: Plan
+
+    @classmethod
+    def of(cls, job: Job) -> "Claim":
+        """From a row whose lease is ours."""
+        assert job.lease_token is not None, "a claimed job has a token"
+        return cls(job.id, job.lease_token, JobSpec.from_json(job.spec), Plan.from_json(job.plan))
+
+
+class Scheduler:
+    """A worker's loop.
+
+    Args:
+        database: the truth.
+        engine: where attempts run.
+        lease_ttl_s: of jobs and attempts.
+        stop: set to stop cleanly; attempts are handed back.
+        until_idle: end when there is no job to claim.
+    """
+
+    def __init__(
+        self, database: Database, engine: Engine, *, lease_ttl_s: float, stop: Event, until_idle: bool = False
+    ) -> None:
+        self._database, self._engine = database, engine
+        self._ttl_s, self._stop, self._until_idle = lease_ttl_s, stop, until_idle
+        self._host = platform.node()
+        self.name = f"{self._host}/{secrets.token_hex(4)}"
+        # Attempts that could not renew while the database was away are healthy: no lease is judged for one TTL after.
+        self._judges_from = time.monotonic() + lease_ttl_s
+        self._was_away = False
+        self._renewed_at = 0.0
+        self._wanted: str | None = None
+        self._strays: dict[int, float] = {}  # attempt id -> since when its row is not running
+
+    def serve(self) -> None:
+        """Work until told to stop."""
+        failures = 0
+        claim: Claim | None = None
+        while not self._stop.is_set():
+            wait_s = TICK_S
+            try:
+                if claim is None:
+                    claim = self._claim()
+                    if claim is None:
+                        if self._until_idle:
+                            break
+                        wait_s = IDLE_TICK_S
+                elif self._tick(claim):
+                    claim = None
+                    continue
+                failures = 0
+            except OUTAGES as error:
+                failures += 1
+                self._was_away = True
+                wait_s = delay_s(failures)
+                log.warning("The database is away (try %d): %s", failures, str(error).splitlines()[0])
+            except Fenced:
+                log.warning("Another worker has taken job %s over", claim.job_id if claim else "")
+                claim = None
+            except StateConflict as conflict:  # a user or an attempt was faster: look again
+                log.info("%s", conflict)
+                self._renewed_at = 0.0
+            self._stop.wait(wait_s)
+        self._shut_down(claim)
+
+    def _claim(self) -> Claim | None:
+        with self._database.write() as session:
+            job = jobs.claim(session, self.name, self._ttl_s)
+        self._database_answered()
+        if job is None:
+            return None
+        log.info("Claimed job %s (%s)", job.id, job.name)
+        self._renewed_at, self._wanted = time.monotonic(), job.wanted
+        return Claim.of(job)
+
+    def _database_answered(self) -> None:
+        if self._was_away:
+            self._was_away = False
+            self._judges_from = time.monotonic() + self._ttl_s
+
+    def _renew(self, claim: Claim) -> None:
+        if time.monotonic() - self._renewed_at < min(RENEW_S, self._ttl_s / 3):
+            return
+        with self._database.write() as session:
+            job = jobs.renew(session, claim.job_id, claim.token, self._ttl_s)
+        self._database_answered()
+        self._renewed_at, self._wanted = time.monotonic(), job.wanted
+
+    def _tick(self, claim: Claim) -> bool:
+        """Do what is to be done now; whether the job has ended."""
+        self._renew(claim)
+        alive = self._engine.alive()  # before the rows are read: what ended since has written so there
+        with self._database.read() as session:
+            running = attempts.running(session, job_id=claim.job_id)
+            mine = {a.id for a in attempts.running(session, worker=self.name)}
+            expired = {a.id for a in attempts.expired(session)}
+        self._end_strays(alive - mine)
+        running = [a for a in running if not self._bury(a, alive, expired)]
+        if self._wanted == "cancel":
+            message = "A user asked to cancel the job."
+            return self._end(claim, running, "cancelled", "cancelled", message)
+        return self._fill(claim, running)
+
+    def _bury(self, attempt: Attempt, alive: frozenset[int], expired: set[int]) -> bool:
+        """Lose an attempt that is dead; whether it was."""
+        if attempt.worker == self.name:
+            if attempt.id in alive:
+                return False
+            why = "Its process died."
+        elif self._is_here(attempt) and attempt.process and processes.find(attempt.process) is None:
+            why = "Its process was gone when another worker took over."
+        elif attempt.id in expired and time.monotonic() >= self._judges_from:
+            why = "The attempt's lease ran out."
+            self._end_process(attempt)
+        else:
+            return False
+        try:
+            with self._database.write() as session:
+                attempts.lose(session, attempt.id, why, token=attempt.token)
+            log.warning("Lost attempt %d: %s", attempt.id, why)
+        except Fenced:
+            log.info("Attempt %d ended by itself", attempt.id)
+        return True
+
+    def _is_here(self, attempt: Attempt) -> bool:
+        return attempt.slot.partition("/")[0] == self._host
+
+    def _end_process(self, attempt: Attempt) -> None:
+        if attempt.worker == self.name:
+            self._engine.kill([attempt.id])
+        elif self._is_here(attempt) and (process := processes.find(attempt.process)) is not None:
+            processes.end_groups([process.pid])
+
+    def _end_strays(self, strays: frozenset[int]) -> None:
+        """End attempts whose row has ended without them (fenced, but too busy to notice)."""
+        now = time.monotonic()
+        self._strays = {i: self._strays.get(i, now) for i in strays}
+        overdue = [i for i, since in self._strays.items() if now - since > STRAY_LIMIT_S]
+        if overdue:
+            self._engine.kill(overdue)
+
+    def _end(self, claim: Claim, running: Sequence[Attempt], state: str, reason: str, message: str) -> bool:
+        """End what runs, then the job; whether that is done."""
+        mine = [a.id for a in running if a.worker == self.name]
+        self._engine.kill(mine)
+        left = 0
+        for attempt in running:
+            if attempt.worker != self.name:
+                if not self._is_here(attempt):  # it is told by its row, and ends by itself
+                    left += 1
+                    continue
+                self._end_process(attempt)
+            try:
+                with self._database.write() as session:
+                    attempts.cancel(session, attempt.id, token=attempt.token)
+            except Fenced:
+                log.info("Attempt %d ended by itself", attempt.id)
+        if left:
+            return False
+        with self._database.write() as session:
+            jobs.finish(session, claim.job_id, claim.token, state, reason, message)
+        log.info("Job %s %s: %s", claim.job_id, state, message)
+        return True
+
+    def _fill(self, claim: Claim, running: Sequence[Attempt]) -> bool:
+        """Put the next trials on free slots; whether the job has ended."""
+        occupied = [a.slot for a in running if a.worker != self.name and self._is_here(a)]
+        while not self._stop.is_set() and (slot := self._engine.can(occupied)) is not None:
+            with self._database.read() as session:
+                known = trials.all_of(session, claim.job_id)
+            rows = [_row(trial) for trial in known]
+            verdict = reason_to_give_up(claim.spec, rows, [t.message for t in known])
+            if verdict is not None:
+                return self._end(claim, running, "failed", *verdict)
+            waiting = next((t for t in known if t.state == "waiting"), None)
+            if waiting is not None:
+                self._start(claim, waiting, slot)
+                continue
+            match decide(claim.spec, claim.plan, rows):
+                case Proposal() as proposal:
+                    self._add(claim, proposal)
+                case Wait():
+                    return False
+                case Done():
+                    verdict = nothing_measured(rows)
+                    if verdict is not None:
+                        return self._end(claim, (), "failed", *verdict)
+                    complete = sum(row.state == "complete" for row in rows)
+                    return self._end(claim, (), "succeeded", "finished", f"{complete} trials were completed.")
+            self._renew(claim)
+        return False
+
+    def _add(self, claim: Claim, proposal: Proposal) -> None:
+        point = proposal.point
+        with self._database.write() as session:
+            trials.add(
+                session,
+                claim.job_id,
+                claim.token,
+                number=proposal.number,
+                kind=proposal.kind,
+                configuration=proposal.configuration,
+                point=point,
+                seed=proposal.seed,
+                state="waiting" if point.feasible else "infeasible",
+                reason="" if point.feasible else "infeasible",
+                message=point.reason,
+            )
+
+    def _start(self, claim: Claim, trial: Trial, slot: Slot) -> None:
+        """Record an attempt and place it. Should the worker die in between, the child does too, and it is lost."""
+        folder = f"{claim.job_id}/{trial.number:05d}-{secrets.token_hex(6)}"
+        with self._database.write() as session:
+            attempt = attempts.start(
+                session,
+                trial.id,
+                job_token=claim.token,
+                worker=self.name,
+                slot=slot.name,
+                ttl_s=self._ttl_s,
+                environment=describe(slot.name.partition("/")[2], slot.threads),
+                log_path=log_path(folder),
+            )
+            attempts.set_process(session, attempt.id, attempt.token, slot.process)
+            checkpoint = attempts.newest_checkpoint(session, trial.id)
+        resume_from = checkpoint.path if checkpoint is not None else None
+        self._engine.place(slot, Order(attempt.id, attempt.token, _spec(claim.spec, trial), folder, resume_from))
+        log.info("Trial %d of %s runs on %s (attempt %d)", trial.number, claim.job_id, slot.name, attempt.number)
+
+    def _shut_down(self, claim: Claim | None) -> None:
+        """Hand attempts back with a checkpoint, then the job, so that another worker goes on at once."""
+        self._engine.hand_back()
+        give_up = time.monotonic() + HAND_BACK_LIMIT_S
+        while self._engine.alive() and time.monotonic() < give_up:
+            time.sleep(TICK_S)
+        self._engine.kill(self._engine.alive())
+        try:
+            with self._database.write() as session:
+                if claim is not None:
+                    for attempt in attempts.running(session, worker=self.name, job_id=claim.job_id):
+                        attempts.lose(session, attempt.id, "The worker was stopped.", token=attempt.token, counts=False)
+                    jobs.release(session, claim.job_id, claim.token)
+        except OUTAGES:
+            log.warning("The database is away; the leases will run out by themselves")
+        except Fenced:
+            log.info("The job is another worker's already")
+        self._engine.close()
+
+
+def _row(trial: Trial) -> Row:
+    return Row(
+        number=trial.number,
+        kind=trial.kind,
+        configuration=Configuration.from_json(trial.configuration),
+        seed=trial.seed,
+        state=trial.state,
+        reason=trial.reason,
+        value=trial.value,
+    )
+
+
+def _spec(spec: JobSpec, trial: Trial) -> TrialSpec:
+    return TrialSpec(
+        model=Named(spec.model.name, dict(spec.model.arguments)),
+        dataset=Named(spec.dataset.name, dict(spec.dataset.arguments)),
+        training=dict(spec.training),
+        configuration=Configuration.from_json(trial.configuration),
+        scope=spec.scope,
+        nonlinearity=spec.nonlinearity,
+        seed=trial.seed,
+        evaluate_test=trial.kind in ("baseline", "confirm"),
+    )
