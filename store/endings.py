@@ -73,20 +73,21 @@ def fail(session: Session, attempt_id: int, token: str, failure_class: str, mess
     _tell(session, job, attempt, trial, f"trial.{state}", message=message)
 
 
-def lose(session: Session, attempt_id: int, message: str, *, token: str | None = None) -> None:
+def lose(session: Session, attempt_id: int, message: str, *, token: str | None = None, counts: bool = True) -> None:
     """The infrastructure lost the attempt: its trial waits for another one, which goes on from the last checkpoint.
 
     After `MAX_LOSSES` lost attempts the trial fails; in a job that is stopping it is cancelled.
 
     Args:
         token: given by those who only mean the attempt they know.
+        counts: False where it was handed back on purpose, as by a worker that is stopped: such losses are unlimited.
 
     Raises:
         NotFound: there is no such attempt.
         Fenced: the token is not the attempt's, or it has ended; StateConflict: without a token, it has ended.
     """
     job = lock_job_of_attempt(session, attempt_id)
-    _lost(session, job, _end(session, attempt_id, "lost", token, "infrastructure", message))
+    _lost(session, job, _end(session, attempt_id, "lost", token, "infrastructure" if counts else "", message))
 
 
 def lose_expired(session: Session, job: Job) -> int:
@@ -117,7 +118,9 @@ def cancel(session: Session, attempt_id: int, *, token: str | None = None) -> No
 
 
 def _lost(session: Session, job: Job, attempt: Attempt) -> None:
-    of_trial = select(func.count()).where(Attempt.trial_id == attempt.trial_id, Attempt.state == "lost")
+    of_trial = select(func.count()).where(
+        Attempt.trial_id == attempt.trial_id, Attempt.state == "lost", Attempt.failure_class == "infrastructure"
+    )
     losses = session.scalars(of_trial).one()
     if job.state == "stopping":
         trial = _end_trial(session, attempt.trial_id, "cancelled", "cancelled", "Lost while the job was stopping.")
