@@ -32,9 +32,9 @@ def fetch_data(
 
     What is there already is checked and kept; a broken download leaves nothing behind that is taken for data.
     """
+    card: DatasetCard = catalog.get("dataset", name)
     folders = Folders(data)
     folders.create()
-    card: DatasetCard = catalog.get("dataset", name)
     prepare(card, folders, {})
     out.print(f"{card.name} is ready in {folders.datasets}.", highlight=False, soft_wrap=True)
 

@@ -6,11 +6,9 @@ They are started by name and never imported here: the wheel carries the library 
 
 import os
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import sparseift
 from sparseift import catalog
 from sparseift.cli.failures import UsageProblem
 
@@ -23,7 +21,7 @@ def root() -> Path:
     Raises:
         UsageProblem: only the library is installed.
     """
-    folder = Path(str(sparseift.__file__)).resolve().parents[1]
+    folder = Path(__file__).resolve().parents[2]
     missing = [name for name in PROGRAMS if not (folder / name / "__init__.py").is_file()]
     if missing:
         raise UsageProblem(
@@ -51,7 +49,7 @@ def reach(reference: str) -> Any:
         UsageProblem: the program, or a package it needs, is not installed.
     """
     folder = str(root())
-    if find_spec(reference.partition(":")[0].partition(".")[0]) is None:
+    if folder not in sys.path:  # first, before packages of the same names that others published
         sys.path.insert(0, folder)
     try:
         return catalog.load(reference)

@@ -9,7 +9,6 @@ from typing import Self
 
 from sparseift.cli import programs
 from sparseift.cli.children import Child, ChildBroken, end_all
-from sparseift.cli.database import migrate
 from sparseift.cli.folders import Folders
 from sparseift.cli.ports import HOST, listens, require_free
 from sparseift.cli.signals import shielded
@@ -58,7 +57,7 @@ class Stack:
         require_free(self.port, "API")
         require_free(self.notebooks_port, "notebooks")
         self.folders.create()
-        migrate(self.database)
+        programs.reach("store.migrate:upgrade")(self.database)
         self.children = [self._child(name, line) for name, line in self._commands().items()]
         try:
             for child in self.children:

@@ -1,0 +1,51 @@
+# `make demo` and `make test` set up what they need in .venv; nothing else is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
+
+.PHONY: help setup demo test lint types imports docs check clean
+
+help:
+	@echo "make demo    set up, then search all four families on real text and draw the curve"
+	@echo "make test    set up, then run every test"
+	@echo "make check   lint, types, import rules, documentation"
+	@echo "make setup   only set up, for development"
+
+setup: $(VENV)/.dev
+
+demo: $(VENV)/.all
+	$(BIN)/sparseift demo $(ARGS)
+
+test: setup
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+check: lint types imports docs
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+imports: setup
+	$(BIN)/lint-imports
+
+docs: setup
+	$(BIN)/python -m pytest -q tests/docs
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# Stamps: installed again only when what is to be installed has changed.
+$(VENV)/.all: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) --editable ".[all]"
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) --editable ".[dev]"
+	@touch $@ $(VENV)/.all
