@@ -1,0 +1,67 @@
+"""The JSON of the catalogs."""
+
+from pydantic import BaseModel, Field
+
+from service.jobs.schemas import MetricView
+
+
+class ArgumentView(BaseModel):
+    """A numeric argument: inclusive range and default."""
+
+    name: str
+    default: int | float
+    low: int | float
+    high: int | float
+    summary: str
+
+
+class FamilyView(BaseModel):
+    """A Sparse Iso-FLOP Transformation."""
+
+    name: str
+    title: str
+    summary: str
+    formula: str = Field(description="The scale of the paper's figure.")
+
+
+class ModelView(BaseModel):
+    """A model family."""
+
+    name: str
+    summary: str
+    task: str = Field(description="Which data it takes.")
+    arguments: list[ArgumentView]
+    width: str = Field(description="The argument that Sparse Wide multiplies.")
+    source: str
+
+
+class DatasetView(BaseModel):
+    """A data set."""
+
+    name: str
+    summary: str
+    task: str
+    metric: MetricView
+    arguments: list[ArgumentView]
+    needs_fetching: bool = Field(description="Whether the worker's machine must fetch it first.")
+    size_bytes: int = Field(description="Of the download; 0 for none.")
+    licence: str
+    source: str
+
+
+class FamilyList(BaseModel):
+    """Every family."""
+
+    items: list[FamilyView]
+
+
+class ModelList(BaseModel):
+    """Every model."""
+
+    items: list[ModelView]
+
+
+class DatasetList(BaseModel):
+    """Every data set."""
+
+    items: list[DatasetView]

@@ -1,0 +1,91 @@
+"""/v1/jobs/{job}/curve and /best: the answer, as numbers or as a chart."""
+
+from typing import Annotated, Any, Literal, get_args
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from service import negotiation, problems
+from service.context import Here
+from service.curves import drawing
+from service.curves.reading import read_curve
+from service.curves.schemas import Answer, CurveView
+from service.identifiers import JobId
+from sparseift.records import digest
+from store import jobs
+
+router = APIRouter(prefix="/v1/jobs/{job}", tags=["curves"])
+
+Format = Literal["json", "csv", "svg", "png", "html"]
+Theme = Literal["light", "dark"]
+MEDIA_TYPES: dict[str, str] = {
+    "application/json": "json",
+    "text/csv": "csv",
+    "image/svg+xml": "svg",
+    "image/png": "png",
+    "text/html": "html",
+}
+# A chart is shown, not trusted: it may run its own scripts, but reach neither this API nor anything outside.
+POLICY = (
+    "sandbox allow-scripts allow-downloads; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
+)
+IfNoneMatch = Annotated[str | None, Header(max_length=1024, description="An ETag of before: 304 if it still holds.")]
+FormatChoice = Annotated[
+    Format | None, Query(alias="format", description="Goes before the `Accept` header; json where neither is given.")
+]
+
+
+@router.get(
+    "/best", response_model=Answer, summary="Best sparsity per family", responses=problems.documented("not-found")
+)
+def show_best(here: Here, job: JobId) -> Any:
+    """Confirmed where fresh seeds have run, else provisional; always with seeds and interval."""
+    with here.database.read() as session:
+        found = read_curve(session, jobs.get(session, job)).to_json()
+    del found["points"]
+    return found
+
+
+@router.get(
+    "/curve",
+    response_model=CurveView,
+    summary="The iso-FLOP curve, as numbers or as a chart",
+    responses={
+        **problems.documented("not-found", "invalid-request", "not-acceptable"),
+        200: {
+            "description": "The curve. Charts are whole: they load nothing from anywhere.",
+            "headers": {"ETag": {"description": "Changes when the curve does.", "schema": {"type": "string"}}},
+            "content": {name: {"schema": {"type": "string"}} for name in MEDIA_TYPES if name != "application/json"},
+        },
+        304: {"description": "The curve is still the one of `If-None-Match`."},
+    },
+)
+def show_curve(
+    here: Here, request: Request, job: JobId, form: FormatChoice = None, if_none_match: IfNoneMatch = None
+) -> Response:
+    """Points of every family against sparsity at dense's FLOPs, with 95 % intervals over seeds."""
+    wanted = form or MEDIA_TYPES[negotiation.choose(request.headers.get("accept"), list(MEDIA_TYPES))]
+    with here.database.read() as session:
+        curve = read_curve(session, jobs.get(session, job))
+    etag = f'"{digest(curve.to_json(), 32)}-{wanted}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept"}
+    if holds(if_none_match, etag):
+        return Response(status_code=304, headers=headers)
+    content = drawing.draw(curve, wanted, etag, here.rendering)
+    name = next(name for name, short in MEDIA_TYPES.items() if short == wanted)
+    if wanted in ("html", "svg"):
+        headers["Content-Security-Policy"] = POLICY
+    if wanted != "json":
+        headers["Content-Disposition"] = f'inline; filename="{job}.{wanted}"'
+    return Response(content, media_type=name, headers=headers)
+
+
+def holds(if_none_match: str | None, etag: str) -> bool:
+    """Whether one of the client's ETags is this one (weak comparison, RFC 9110 section 13.1.2)."""
+    if if_none_match is None:
+        return False
+    known = [part.strip().removeprefix("W/") for part in if_none_match.split(",")]
+    return "*" in known or etag in known
+
+
+assert set(get_args(Format)) == set(MEDIA_TYPES.values())

@@ -1,0 +1,88 @@
+"""The JSON of curves, as `analysis.curve.Curve` writes it. A test holds real curves against these."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.jobs.schemas import MetricView
+
+
+class Strict(BaseModel):
+    """Nothing is shown that is not documented."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class DifferenceView(Strict):
+    """A gain over dense with its 95 % interval; positive when better."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    n: int
+    method: Literal["paired", "welch", "none"]
+
+
+class DenseView(Strict):
+    """The dense baseline; intervals are 95 % over seeds, null for one seed."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    seeds: list[int]
+    values: list[float]
+    confirmed: bool
+    test_mean: float | None
+    test_low: float | None
+    test_high: float | None
+    training_flops: float
+
+
+class CurvePointView(DenseView):
+    """One configuration over its seeds."""
+
+    family: str
+    configuration_key: str
+    schedule: str
+    sparsity: float
+    search_values: list[float]
+    flop_ratio: float
+    iso_flop: bool = Field(description="Within .1 % of dense's FLOPs; a point that is not is never compared.")
+    trial_ids: list[int]
+    gain: DifferenceView | None
+    leads: bool
+    is_best: bool
+    within_noise: bool
+
+
+class FamilyBestView(Strict):
+    """A family's best sparsity."""
+
+    family: str
+    point: CurvePointView
+    compared: int
+    probability: float | None = Field(description="That it is truly the family's best.")
+    tied_with: list[str]
+
+
+class Answer(Strict):
+    """What is known so far, without the points."""
+
+    job_id: str
+    name: str
+    metric: MetricView
+    dense: DenseView | None
+    best: list[FamilyBestView] = Field(description="One per family, best family first.")
+    headline: str
+    remarks: list[str]
+    progress: str
+    counts: dict[str, int]
+    expected_runs: int | None
+    dense_training_flops: float
+    provenance: dict[str, str]
+
+
+class CurveView(Answer):
+    """The iso-FLOP curve."""
+
+    points: list[CurvePointView]

@@ -1,0 +1,26 @@
+"""The JSON of events."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.examples import EVENT
+
+
+class EventView(BaseModel):
+    """One thing that happened to a job. Events of a job become visible in the order of their ids."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EVENT]})
+
+    id: int
+    at: datetime
+    kind: str = Field(description="The noun and what became of it.")
+    payload: dict[str, Any]
+
+
+class EventPage(BaseModel):
+    """A page of events, oldest first."""
+
+    items: list[EventView]
+    last_id: int = Field(description="Ask for `after=` this next.")

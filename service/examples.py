@@ -1,0 +1,186 @@
+"""The examples of the API's document. Tests submit the requests and hold the responses against their schemas."""
+
+from typing import Any
+
+DEMO_JOB: dict[str, Any] = {
+    "name": "small ResNet on CIFAR-10",
+    "model": {"name": "resnet", "arguments": {"width": 8}},
+    "dataset": {"name": "cifar10"},
+    "families": ["sparse_wide", "sparse_parallel", "sparse_factorized", "sparse_doped"],
+    "space": {"sparsities": [0.5, 0.75, 0.9], "methods": ["static", "rigl"], "delta_t_steps": [50, 400]},
+    "budget": {"search_trials": 16, "confirm_seeds": 3},
+}
+SMALLEST_JOB: dict[str, Any] = {"model": {"name": "mlp"}, "dataset": {"name": "digits"}}
+
+_POINT: dict[str, Any] = {
+    "family": "dense",
+    "nominal_sparsity": 0.0,
+    "feasible": True,
+    "reason": "",
+    "sparsity": 0.0,
+    "scale": "",
+    "forward_flops": 151552,
+    "executed_flops": 151552,
+    "flop_ratio": 1.0,
+    "parameters": 76554,
+    "nonzero_parameters": 76554,
+}
+_WIDE: dict[str, Any] = {
+    **_POINT,
+    "family": "sparse_wide",
+    "nominal_sparsity": 0.75,
+    "sparsity": 0.7501,
+    "scale": "k = 2.000, width 512",
+    "executed_flops": 567296,
+    "flop_ratio": 0.9999,
+    "parameters": 285194,
+}
+_PLAN: dict[str, Any] = {
+    "metric": {"name": "accuracy", "unit": "%", "direction": "maximize"},
+    "total_steps": 400,
+    "batch_size": 64,
+    "dense": _POINT,
+    "points": [_WIDE],
+    "dense_training_flops": 1.1639e10,
+    "training_memory_bytes": 5242880,
+}
+_PLANNED = {"baseline": 3, "search": 24, "confirm": 3, "total": 30, "infeasible_points": 0}
+_SPEC: dict[str, Any] = {
+    "name": "mlp on digits",
+    "model": {"name": "mlp", "arguments": {"width": 256, "depth": 3}},
+    "dataset": {"name": "digits", "arguments": {}},
+    "families": ["sparse_wide"],
+    "space": {
+        "sparsities": [0.75],
+        "methods": ["static", "set", "rigl"],
+        "delta_t_steps": [50, 1000],
+        "drop_fraction": [0.1, 0.5],
+        "anneals": ["cosine"],
+        "t_end_fraction": [0.5, 0.9],
+        "distributions": ["uniform"],
+    },
+    "budget": {"search_trials": 24, "confirm_seeds": 3},
+    "training": {},
+    "scope": "model",
+    "nonlinearity": "default",
+    "seed": 0,
+    "in_flight": 2,
+}
+_ID = "job_1k5x0z3w8qs7h2m4d9rt6b"
+
+SUMMARY: dict[str, Any] = {
+    "id": _ID,
+    "name": "mlp on digits",
+    "state": "running",
+    "reason": "claimed",
+    "message": "A worker runs this job.",
+    "wanted": None,
+    "model": "mlp",
+    "dataset": "digits",
+    "families": ["sparse_wide"],
+    "trials": {"complete": 12, "running": 2},
+    "planned_trials": _PLANNED,
+    "progress": 0.4,
+    "created_at": "2026-05-04T09:30:00.125000Z",
+    "updated_at": "2026-05-04T09:32:10.500000Z",
+    "ended_at": None,
+    "links": {
+        "self": f"/v1/jobs/{_ID}",
+        "trials": f"/v1/jobs/{_ID}/trials",
+        "best": f"/v1/jobs/{_ID}/best",
+        "curve": f"/v1/jobs/{_ID}/curve",
+        "events": f"/v1/jobs/{_ID}/events",
+        "cancel": f"/v1/jobs/{_ID}:cancel",
+    },
+}
+SHOWN_JOB: dict[str, Any] = {
+    **SUMMARY,
+    "eta_seconds": 96.5,
+    "running": [{"number": 13, "step": 120, "total_steps": 400, "train_loss": 0.41, "value": 93.2}],
+    "headline": "Sparse Wide at 75 % sparsity: 0.40 points better than dense at equal FLOPs (n = 1 seed, no interval "
+    "yet), provisional until confirmed on fresh seeds; 12 of 30 runs finished.",
+    "best": {
+        "family": "sparse_wide",
+        "configuration_key": "5f1f7c0ffee0aa17",
+        "sparsity": 0.7501,
+        "schedule": "RigL, ΔT 100 steps, α₀ 0.30 cosine to 75 %",
+        "value": 97.6,
+        "seeds": 1,
+        "gain": 0.4,
+        "confirmed": False,
+    },
+    "metric": _PLAN["metric"],
+    "spec": _SPEC,
+    "plan": _PLAN,
+}
+DRY_RUN: dict[str, Any] = {
+    "dry_run": True,
+    "spec": _SPEC,
+    "plan": _PLAN,
+    "planned_trials": _PLANNED,
+    "training_flops": 3.4917e11,
+}
+
+SHOWN_TRIAL: dict[str, Any] = {
+    "number": 4,
+    "kind": "search",
+    "family": "sparse_wide",
+    "configuration": {
+        "family": "sparse_wide",
+        "nominal_sparsity": 0.75,
+        "schedule": {"method": "static", "distribution": "uniform"},
+    },
+    "configuration_key": "5f1f7c0ffee0aa17",
+    "sparsity": 0.7501,
+    "scale": "k = 2.000, width 512",
+    "seed": 1748213391,
+    "state": "complete",
+    "reason": "",
+    "message": "",
+    "created_at": "2026-05-04T09:31:00Z",
+    "ended_at": "2026-05-04T09:31:04.250000Z",
+    "value": 97.6,
+    "test_value": None,
+    "forward_flops_per_sample": 151540,
+    "executed_flops_per_sample": 567296,
+    "flop_ratio": 0.9999,
+    "training_flops": 1.1638e10,
+    "parameters": 285194,
+    "nonzero_parameters": 76548,
+    "training_seconds": 3.9,
+    "links": {"self": f"/v1/jobs/{_ID}/trials/4", "job": f"/v1/jobs/{_ID}"},
+    "attempts": [
+        {
+            "number": 1,
+            "state": "finished",
+            "worker": "desk-4711",
+            "slot": "desk/cpu:0",
+            "started_at": "2026-05-04T09:31:00.100000Z",
+            "ended_at": "2026-05-04T09:31:04.250000Z",
+            "failure_class": "",
+            "message": "",
+            "environment": {"torch": "2.13.0", "device": "cpu"},
+            "log_path": "logs/att_4.log",
+        }
+    ],
+    "checkpoint": {"step": 400, "path": "att_4/step-400", "created_at": "2026-05-04T09:31:04.200000Z"},
+    "reports": [
+        {
+            "step": 100,
+            "total_steps": 400,
+            "train_loss": 0.52,
+            "value": 91.2,
+            "training_flops": 2.9e9,
+            "sparsity": 0.7501,
+            "churn": None,
+            "itop": 0.2499,
+            "seconds": 1.0,
+        }
+    ],
+}
+EVENT: dict[str, Any] = {
+    "id": 118,
+    "at": "2026-05-04T09:31:04.250000Z",
+    "kind": "trial.complete",
+    "payload": {"trial": 4, "state": "complete", "value": 97.6},
+}

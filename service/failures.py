@@ -1,0 +1,144 @@
+"""Every exception that an endpoint may raise, as a problem: the one place where errors meet HTTP."""
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from service import problems
+from service.planner import PlannerUnavailable
+from sparseift.errors import Infeasible, InvalidValue, NothingToTransform, UnknownName
+from store.errors import IdempotencyConflict, NotFound, StateConflict, WrongRevision
+
+log = logging.getLogger("service")
+
+HTTP_CODES = {400: "malformed-body", 404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
+
+
+def register(app: FastAPI) -> None:
+    """Make the app answer every expected exception with a problem; the unexpected are `request_log`'s."""
+    for kind, handler in (
+        (problems.Refused, refused),
+        (RequestValidationError, invalid_request),
+        (HTTPException, http_error),
+        (UnknownName, unknown_name),
+        (InvalidValue, invalid_value),
+        (NothingToTransform, nothing_to_transform),
+        (Infeasible, infeasible),
+        (NotFound, not_found),
+        (StateConflict, state_conflict),
+        (IdempotencyConflict, idempotency_conflict),
+        (WrongRevision, wrong_revision),
+        (PlannerUnavailable, planner_unavailable),
+        (OperationalError, database_unavailable),
+        (InterfaceError, database_unavailable),
+        (PoolTimeout, database_unavailable),
+    ):
+        app.add_exception_handler(kind, handler)
+
+
+async def refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, problems.Refused)
+    return problems.response(error.code, error.detail, headers=error.headers, **error.extensions)
+
+
+async def invalid_request(_: Request, error: Exception) -> Response:
+    """422 with every wrong field; an address that cannot name anything is simply not found."""
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()
+    if any(e["type"] == "json_invalid" for e in found):
+        return problems.response("malformed-body", f"The body is not JSON: {found[0]['ctx']['error']}.")
+    if all(e["loc"][0] == "path" for e in found):
+        return problems.response("not-found", f"There is no {found[0]['loc'][-1]} {shown(found[0]['input'])}.")
+    errors = [{"field": field(e["loc"]), "message": sentence(e)} for e in found]
+    more = f" ({len(errors) - 1} more in `errors`)" if len(errors) > 1 else ""
+    return problems.response("invalid-request", errors[0]["message"] + more, errors=errors)
+
+
+def field(location: Sequence[str | int]) -> str:
+    """A validation error's place: "space.sparsities.0" in the body, else the parameter's name."""
+    inside = location[1:] if location and location[0] in ("body", "query", "header", "path") else location
+    return ".".join(str(part) for part in inside) or "body"
+
+
+def sentence(error: Mapping[str, Any]) -> str:
+    """What is wrong, with the offending value."""
+    message = str(error["msg"]).removeprefix("Value error, ").rstrip(".")
+    if error["type"] == "missing":
+        return f"{field(error['loc'])} is missing."
+    if error["type"] == "extra_forbidden":
+        return f"{field(error['loc'])} is not a field of this request."
+    message = message[:1].lower() + message[1:]
+    return f"{field(error['loc'])} is {shown(error.get('input'))}: {message}."
+
+
+def shown(value: object, longest: int = 60) -> str:
+    """A value of the request, short and printable."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, int) and abs(value) > 10**30:
+        return "a very large integer"
+    text = ascii(value)
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+async def http_error(request: Request, error: Exception) -> Response:
+    """Starlette's own: no such route, no such method, a body that cannot be parsed."""
+    assert isinstance(error, HTTPException)
+    code = HTTP_CODES.get(error.status_code, "internal" if error.status_code >= 500 else "malformed-body")
+    detail = {
+        "not-found": f"There is nothing at {shown(request.url.path)}.",
+        "method-not-allowed": f"{request.method} is not among the methods of {shown(request.url.path)}.",
+    }.get(code, str(error.detail))
+    return problems.response(code, detail, headers=dict(error.headers or {}))
+
+
+async def unknown_name(_: Request, error: Exception) -> Response:
+    assert isinstance(error, UnknownName)
+    return problems.response("unknown-name", str(error), kind=error.kind, name=error.name, known=list(error.known))
+
+
+async def invalid_value(_: Request, error: Exception) -> Response:
+    return problems.response("invalid-request", str(error), errors=[{"field": "body", "message": str(error)}])
+
+
+async def nothing_to_transform(_: Request, error: Exception) -> Response:
+    return problems.response("nothing-to-transform", str(error))
+
+
+async def infeasible(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Infeasible)
+    return problems.response("infeasible", str(error), nearest=list(error.nearest))
+
+
+async def not_found(_: Request, error: Exception) -> Response:
+    return problems.response("not-found", str(error))
+
+
+async def state_conflict(_: Request, error: Exception) -> Response:
+    return problems.response("state-conflict", str(error))
+
+
+async def idempotency_conflict(_: Request, error: Exception) -> Response:
+    return problems.response("idempotency-conflict", str(error))
+
+
+async def wrong_revision(_: Request, error: Exception) -> Response:
+    return problems.response("wrong-revision", str(error))
+
+
+async def planner_unavailable(_: Request, error: Exception) -> Response:
+    return problems.response("planner-unavailable", str(error))
+
+
+async def database_unavailable(_: Request, error: Exception) -> JSONResponse:
+    """The driver's message may hold addresses and statements: it goes to the log alone."""
+    log.warning("database unavailable: %s", error)
+    return problems.response("database-unavailable", "The database cannot be reached; nothing was changed.")

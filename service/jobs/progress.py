@@ -1,0 +1,54 @@
+"""How far a job is: pure functions of its plan, its budget and its trials' counts."""
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+
+from service.jobs.schemas import PlannedTrials
+from sparseift.records import JobSpec, Plan
+
+ENDED = ("complete", "pruned", "failed", "cancelled")  # of trials; an infeasible point was never one to train
+TERMINAL = ("succeeded", "failed", "cancelled")  # of jobs
+
+
+def planned(spec: JobSpec, plan: Plan) -> PlannedTrials:
+    """The dense baseline on every seed, the search, and each family's best on the same seeds."""
+    families = sum(1 for f in spec.families if plan.grid(f))
+    baseline = spec.budget.confirm_seeds
+    search = spec.budget.search_trials if families else 0
+    confirm = families * spec.budget.confirm_seeds
+    return PlannedTrials(
+        baseline=baseline,
+        search=search,
+        confirm=confirm,
+        total=baseline + search + confirm,
+        infeasible_points=sum(not p.feasible for p in plan.points),
+    )
+
+
+def ended(counts: Mapping[str, int]) -> int:
+    """Trials that will not run again."""
+    return sum(counts.get(state, 0) for state in ENDED)
+
+
+def remaining(total: int, counts: Mapping[str, int]) -> int:
+    """Trials still to end; what was lost for good is replaced, so there may be more than were planned."""
+    open_now = counts.get("waiting", 0) + counts.get("running", 0)
+    return max(open_now, total - ended(counts))
+
+
+def fraction(total: int, counts: Mapping[str, int], state: str) -> float:
+    """Share of the trials that have ended; 1 for a job that succeeded, whatever it had to skip."""
+    if state == "succeeded":
+        return 1.0
+    done = ended(counts)
+    return done / max(1, done + remaining(total, counts))
+
+
+def eta_s(total: int, counts: Mapping[str, int], state: str, seconds: Sequence[float]) -> float | None:
+    """Seconds until the last trial ends, from the median of `seconds` that completed ones took.
+
+    None before a trial has completed, and for a job that is not running.
+    """
+    if state != "running" or not seconds:
+        return None
+    return remaining(total, counts) * median(seconds) / max(1, counts.get("running", 0))

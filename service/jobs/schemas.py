@@ -1,0 +1,230 @@
+"""The JSON of jobs: what a submission may hold, and what is shown of a job."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, Strict, StrictBool, StrictInt, StringConstraints
+from pydantic.functional_validators import AfterValidator
+
+from service.examples import DEMO_JOB, SHOWN_JOB
+from sparseift import catalog
+from sparseift.records import Budget, JobSpec, Scope, Space
+
+Method = Literal["static", "set", "rigl"]
+Anneal = Literal["cosine", "constant", "linear"]
+Distribution = Literal["uniform", "erk"]
+JobState = Literal["queued", "running", "paused", "stopping", "succeeded", "failed", "cancelled"]
+
+StrictFloat = Annotated[float, Strict()]  # integers pass, texts and booleans do not
+Number = StrictInt | StrictFloat
+Bounded = Annotated[Number, Field(ge=-1e12, le=1e12)]
+Numbers = Annotated[tuple[Bounded, ...], Field(max_length=64)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
+FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+DEFAULT = Space()
+
+
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    repeated = sorted({str(v) for v in values if values.count(v) > 1})
+    if repeated:
+        raise ValueError(f"it holds {', '.join(repeated)} more than once")
+    return values
+
+
+def _rising(pair: tuple[Any, Any]) -> tuple[Any, Any]:
+    if pair[0] > pair[1]:
+        raise ValueError("a range is [low, high] with low <= high")
+    return pair
+
+
+Distinct = AfterValidator(_distinct)
+Rising = AfterValidator(_rising)
+Sparsity = Annotated[StrictFloat, Field(ge=0.3, le=0.95)]
+Steps = Annotated[StrictInt, Field(ge=1, le=10_000_000)]
+OpenFraction = Annotated[StrictFloat, Field(gt=0.0, lt=1.0)]
+Fraction = Annotated[StrictFloat, Field(gt=0.0, le=1.0)]
+
+
+class Body(BaseModel):
+    """What is read from requests: nothing unknown passes, nothing infinite."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+
+
+class NamedBody(Body):
+    """A catalog entry by name, with arguments over its defaults."""
+
+    name: Word
+    arguments: dict[FieldName, Bounded] = Field(default_factory=dict, max_length=32)
+
+
+class SpaceBody(Body):
+    """What the search may propose: choices, and inclusive ranges `[low, high]`."""
+
+    sparsities: Annotated[tuple[Sparsity, ...], Field(min_length=1, max_length=64), Distinct] = DEFAULT.sparsities
+    methods: Annotated[tuple[Method, ...], Field(min_length=1), Distinct] = DEFAULT.methods  # type: ignore[assignment]
+    delta_t_steps: Annotated[tuple[Steps, Steps], Rising] = DEFAULT.delta_t_steps
+    drop_fraction: Annotated[tuple[OpenFraction, OpenFraction], Rising] = DEFAULT.drop_fraction
+    anneals: Annotated[tuple[Anneal, ...], Field(min_length=1), Distinct] = DEFAULT.anneals  # type: ignore[assignment]
+    t_end_fraction: Annotated[tuple[Fraction, Fraction], Rising] = DEFAULT.t_end_fraction
+    distributions: Annotated[tuple[Distribution, ...], Field(min_length=1), Distinct] = ("uniform",)
+
+
+class BudgetBody(Body):
+    """How much a job may train."""
+
+    search_trials: Annotated[StrictInt, Field(ge=1, le=100_000)] = Budget().search_trials
+    confirm_seeds: Annotated[StrictInt, Field(ge=1, le=64)] = Budget().confirm_seeds
+
+
+class JobBody(Body):
+    """A search: model × data set × families × space × budget."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [DEMO_JOB]})
+
+    name: Title = Field(default="", description='For people; by default "MODEL on DATASET".')
+    model: NamedBody
+    dataset: NamedBody
+    families: Annotated[tuple[Word, ...], Field(min_length=1, max_length=64), Distinct] = Field(
+        default_factory=lambda: tuple(catalog.table("family")), description="By default all of them."
+    )
+    space: SpaceBody = SpaceBody()
+    budget: BudgetBody = BudgetBody()
+    training: dict[FieldName, StrictBool | Bounded | Word | Numbers] = Field(
+        default_factory=dict, max_length=64, description="Overrides of the task's recipe, for dense and sparse alike."
+    )
+    scope: Scope = Field(default="model", description="Whose FLOPs are held equal to dense's.")
+    nonlinearity: Word = Field(default="default", description="Inside the local families; the paper's by default.")
+    seed: Annotated[StrictInt, Field(ge=0, lt=2**53)] = 0
+    in_flight: Annotated[StrictInt, Field(ge=1, le=64)] = Field(
+        default=2, description="Proposals that may be unanswered at once."
+    )
+
+    def to_spec(self) -> JobSpec:
+        """The record, not yet held against the catalogs."""
+        values = self.model_dump()
+        values["name"] = self.name or f"{self.model.name} on {self.dataset.name}"
+        return JobSpec.from_json(values)
+
+
+class MetricView(BaseModel):
+    """What is measured on the validation split."""
+
+    name: str
+    unit: str
+    direction: Literal["maximize", "minimize"]
+
+
+class PointView(BaseModel):
+    """A family at a sparsity: exact sizes at equal FLOPs, or the reason why there are none."""
+
+    family: str
+    nominal_sparsity: float = Field(description="The s of the paper's formulas, which sets the sizes.")
+    feasible: bool
+    reason: str
+    sparsity: float = Field(description="Share of masked weights that are zero, solved for the whole network.")
+    scale: str
+    forward_flops: int = Field(description="Per sample, non-zeros only, whole model.")
+    executed_flops: int = Field(description="Per sample, as masked dense kernels execute them.")
+    flop_ratio: float = Field(description="Over dense's in the job's scope.")
+    parameters: int
+    nonzero_parameters: int
+
+
+class PlanView(BaseModel):
+    """What a job trains, solved before a slot is used."""
+
+    metric: MetricView
+    total_steps: int = Field(description="Optimizer steps of one trial.")
+    batch_size: int
+    dense: PointView
+    points: list[PointView]
+    dense_training_flops: float = Field(description="Forward + backward FLOPs of one dense trial.")
+    training_memory_bytes: int = Field(description="Estimate for the largest feasible point.")
+
+
+class PlannedTrials(BaseModel):
+    """How many trials a job trains, if none is lost or refused. Points without sizes are recorded, not trained."""
+
+    baseline: int
+    search: int
+    confirm: int
+    total: int
+    infeasible_points: int
+
+
+class DryRun(BaseModel):
+    """What a submission would create."""
+
+    dry_run: Literal[True] = True
+    spec: dict[str, Any] = Field(description="The job with every default and argument filled in.")
+    plan: PlanView
+    planned_trials: PlannedTrials
+    training_flops: float = Field(description="Of all planned trials: each costs about a dense one.")
+
+
+class BestSoFar(BaseModel):
+    """The best configuration yet, of any family."""
+
+    family: str
+    configuration_key: str
+    sparsity: float
+    schedule: str
+    value: float = Field(description="Mean of the metric over seeds.")
+    seeds: int
+    gain: float | None = Field(description="Over dense, positive when better; null where they cannot be compared.")
+    confirmed: bool = Field(description="Whether it comes from fresh seeds.")
+
+
+class RunningTrial(BaseModel):
+    """How far a running trial is, from its last report."""
+
+    number: int
+    step: int
+    total_steps: int
+    train_loss: float | None
+    value: float | None = Field(description="The metric, where this report measured it.")
+
+
+class JobSummary(BaseModel):
+    """A job as lists show it."""
+
+    id: str
+    name: str
+    state: JobState
+    reason: str = Field(description="A stable word for why the job is in this state.")
+    message: str = Field(description="The same as a sentence.")
+    wanted: str | None = Field(description="What was asked for and not yet done.")
+    model: str
+    dataset: str
+    families: list[str]
+    trials: dict[str, int] = Field(description="How many there are in each state.")
+    planned_trials: PlannedTrials
+    progress: float = Field(ge=0.0, le=1.0, description="Share of the planned trials that have ended.")
+    created_at: datetime
+    updated_at: datetime
+    ended_at: datetime | None
+    links: dict[str, str]
+
+
+class JobView(JobSummary):
+    """A job."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [SHOWN_JOB]})
+
+    eta_seconds: float | None = Field(description="From the median trial so far; null when unknown.")
+    running: list[RunningTrial]
+    headline: str = Field(description="The answer so far in one sentence.")
+    best: BestSoFar | None
+    metric: MetricView
+    spec: dict[str, Any]
+    plan: PlanView
+
+
+class JobPage(BaseModel):
+    """A page of jobs, newest first."""
+
+    items: list[JobSummary]
+    next_page_token: str | None

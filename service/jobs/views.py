@@ -1,0 +1,111 @@
+"""From rows to the JSON of jobs."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from service.jobs import progress
+from service.jobs.schemas import (
+    BestSoFar,
+    DryRun,
+    JobSummary,
+    JobView,
+    MetricView,
+    PlanView,
+    RunningTrial,
+)
+from service.times import utc
+from sparseift.records import JobSpec, Plan
+from store.tables import Job, Report
+
+if TYPE_CHECKING:  # it loads scipy, for which no start should wait
+    from analysis.curve import Curve
+
+
+def links(job_id: str) -> dict[str, str]:
+    """Where to go on from a job."""
+    here = f"/v1/jobs/{job_id}"
+    nouns = {noun: f"{here}/{noun}" for noun in ("trials", "best", "curve", "events")}
+    return {"self": here, **nouns, "cancel": f"{here}:cancel"}
+
+
+def summary_fields(job: Job, counts: Mapping[str, int]) -> dict[str, Any]:
+    """The fields of a `JobSummary`."""
+    spec, plan = JobSpec.from_json(job.spec), Plan.from_json(job.plan)
+    planned = progress.planned(spec, plan)
+    return {
+        "id": job.id,
+        "name": job.name,
+        "state": job.state,
+        "reason": job.reason,
+        "message": job.message,
+        "wanted": job.wanted,
+        "model": spec.model.name,
+        "dataset": spec.dataset.name,
+        "families": list(spec.families),
+        "trials": dict(counts),
+        "planned_trials": planned,
+        "progress": progress.fraction(planned.total, counts, job.state),
+        "created_at": utc(job.created_at_s),
+        "updated_at": utc(job.updated_at_s),
+        "ended_at": utc(job.ended_at_s),
+        "links": links(job.id),
+    }
+
+
+def summary(job: Job, counts: Mapping[str, int]) -> JobSummary:
+    """A job as lists show it."""
+    return JobSummary(**summary_fields(job, counts))
+
+
+def view(job: Job, curve: "Curve", seconds: Sequence[float], latest: Mapping[int, Report]) -> JobView:
+    """A job, with the best of its curve; `latest` holds the last report of each running trial by its number."""
+    fields = summary_fields(job, curve.counts)
+    return JobView(
+        **fields,
+        eta_seconds=progress.eta_s(fields["planned_trials"].total, curve.counts, job.state, seconds),
+        running=[running(number, report) for number, report in sorted(latest.items())],
+        headline=curve.headline,
+        best=best_so_far(curve),
+        metric=MetricView(**job.plan["metric"]),
+        spec=job.spec,
+        plan=PlanView(**job.plan),
+    )
+
+
+def running(number: int, report: Report) -> RunningTrial:
+    """How far a running trial is."""
+    return RunningTrial(
+        number=number,
+        step=report.step,
+        total_steps=report.total_steps,
+        train_loss=report.train_loss,
+        value=report.value,
+    )
+
+
+def best_so_far(curve: "Curve") -> BestSoFar | None:
+    """The first of the families' answers: analysis puts the best family first."""
+    if not curve.best:
+        return None
+    point = curve.best[0].point
+    return BestSoFar(
+        family=point.family,
+        configuration_key=point.configuration_key,
+        sparsity=point.sparsity,
+        schedule=point.schedule,
+        value=point.mean,
+        seeds=len(point.seeds),
+        gain=point.gain.mean if point.gain else None,
+        confirmed=point.confirmed,
+    )
+
+
+def dry_run(spec: JobSpec, plan: Plan) -> DryRun:
+    """What a submission would create."""
+    planned = progress.planned(spec, plan)
+    return DryRun(
+        spec=spec.to_json(),
+        plan=PlanView(**plan.to_json()),
+        planned_trials=planned,
+        training_flops=planned.total * plan.dense_training_flops,
+    )

@@ -1,0 +1,93 @@
+"""The JSON of trials."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.examples import SHOWN_TRIAL
+
+TrialState = Literal["waiting", "running", "complete", "pruned", "infeasible", "failed", "cancelled"]
+TrialKind = Literal["baseline", "search", "confirm"]
+
+
+class TrialView(BaseModel):
+    """One configuration with one seed. Sizes and FLOPs are the plan's until the trial is complete, then counted."""
+
+    number: int
+    kind: TrialKind
+    family: str
+    configuration: dict[str, Any]
+    configuration_key: str = Field(description="Equal for trials that differ in their seeds alone.")
+    sparsity: float
+    scale: str
+    seed: int
+    state: TrialState
+    reason: str
+    message: str
+    created_at: datetime
+    ended_at: datetime | None
+    value: float | None = Field(description="The metric on the validation split.")
+    test_value: float | None = Field(description="On the test split: baseline and confirmations alone.")
+    forward_flops_per_sample: int | None
+    executed_flops_per_sample: int | None
+    flop_ratio: float | None = Field(description="Over dense's in the job's scope.")
+    training_flops: float | None
+    parameters: int | None
+    nonzero_parameters: int | None
+    training_seconds: float | None
+    links: dict[str, str]
+
+
+class AttemptView(BaseModel):
+    """One execution of a trial."""
+
+    number: int
+    state: Literal["running", "finished", "lost", "failed", "cancelled"]
+    worker: str
+    slot: str
+    started_at: datetime
+    ended_at: datetime | None
+    failure_class: str
+    message: str
+    environment: dict[str, Any] = Field(description="Versions, device, commit.")
+    log_path: str = Field(description="On the worker's machine.")
+
+
+class ReportView(BaseModel):
+    """One intermediate measurement."""
+
+    step: int
+    total_steps: int
+    train_loss: float | None
+    value: float | None
+    training_flops: float
+    sparsity: float | None
+    churn: float | None = Field(description="Share of active weights replaced by the last mask update.")
+    itop: float | None = Field(description="Share of maskable weights that were ever active.")
+    seconds: float
+
+
+class CheckpointView(BaseModel):
+    """The newest complete checkpoint."""
+
+    step: int
+    path: str = Field(description="Relative to the worker's artifact folder.")
+    created_at: datetime
+
+
+class TrialDetail(TrialView):
+    """A trial with its attempts and its course."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [SHOWN_TRIAL]})
+
+    attempts: list[AttemptView]
+    checkpoint: CheckpointView | None
+    reports: list[ReportView] = Field(description="By step; a long course is thinned out evenly.")
+
+
+class TrialPage(BaseModel):
+    """A page of trials, by number."""
+
+    items: list[TrialView]
+    next_page_token: str | None

@@ -1,0 +1,51 @@
+"""What is shown of jobs beside their rows: each function is one query, whatever the number of trials."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from store.tables import Attempt, Trial
+
+RECENT = 101  # trials that an estimate of a trial's time rests on
+
+
+def counts_of(session: Session, job_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """As `jobs.counts`, for several jobs at once; a job without trials has an empty entry."""
+    query = (
+        select(Trial.job_id, Trial.state, func.count())
+        .where(Trial.job_id.in_(job_ids))
+        .group_by(Trial.job_id, Trial.state)
+    )
+    found: dict[str, dict[str, int]] = {job_id: {} for job_id in job_ids}
+    for job_id, state, count in session.execute(query).tuples():
+        found[job_id][state] = count
+    return found
+
+
+def recent_seconds(session: Session, job_id: str) -> list[float]:
+    """Seconds of training that the job's last complete trials took, newest first, at most `RECENT`."""
+    query = (
+        select(Trial.training_seconds)
+        .where(Trial.job_id == job_id, Trial.state == "complete", Trial.training_seconds.is_not(None))
+        .order_by(Trial.number.desc())
+        .limit(RECENT)
+    )
+    return [seconds for seconds in session.scalars(query) if seconds is not None]
+
+
+def configurations(session: Session, job_id: str) -> dict[str, dict[str, Any]]:
+    """The canonical configurations of the job's complete trials, by key."""
+    first = (
+        select(func.min(Trial.id))
+        .where(Trial.job_id == job_id, Trial.state == "complete")
+        .group_by(Trial.configuration_key)
+    )
+    query = select(Trial.configuration_key, Trial.configuration).where(Trial.id.in_(first))
+    return dict(session.execute(query).tuples().all())
+
+
+def attempts_of(session: Session, trial_id: int) -> list[Attempt]:
+    """A trial's attempts, first to last."""
+    return list(session.scalars(select(Attempt).where(Attempt.trial_id == trial_id).order_by(Attempt.number)))
