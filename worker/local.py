@@ -83,7 +83,7 @@ class Child:
     def is_dead(self) -> bool:
         """Whether the process has ended; it stays a zombie, so that its group's number is not used again."""
         try:
-            return self._watched.status() == psutil.STATUS_ZOMBIE
+            return bool(self._watched.status() == psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
             return True
 
