@@ -24,6 +24,7 @@ class Curve:
         headline: the answer in one sentence; remarks: what must be known beside it.
         progress: "12 of 26 runs finished".
         counts: trials per state; expected_runs: how many there will be, where the caller knows.
+        planned_levels: sparsities (fractions) of the plan's feasible points, rising: the axis before runs come.
         dense_training_flops: forward + backward FLOPs of one dense run by the plan.
         provenance: what the caller knows of the origin (model, data set, code version, …), shown as it is.
     """
@@ -39,6 +40,7 @@ class Curve:
     progress: str
     counts: dict[str, int]
     expected_runs: int | None
+    planned_levels: tuple[float, ...]
     dense_training_flops: float
     provenance: dict[str, str] = field(default_factory=dict)
 
@@ -57,6 +59,7 @@ class Curve:
                 "points": tuple(_point(p) for p in value["points"]),
                 "best": tuple(FamilyBest(**{**_tuples(b), "point": _point(b["point"])}) for b in value["best"]),
                 "remarks": tuple(value["remarks"]),
+                "planned_levels": tuple(value["planned_levels"]),
             }
         )
 
@@ -107,6 +110,7 @@ def curve(
         progress=progress_text(counts, expected_runs),
         counts=dict(counts),
         expected_runs=expected_runs,
+        planned_levels=tuple(sorted({p.sparsity for p in plan.points if p.feasible})),
         dense_training_flops=plan.dense_training_flops,
         provenance=dict(provenance or {}),
     )
