@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from sparseift.errors import SparseIFTError
@@ -21,16 +21,21 @@ class ChildBroken(SparseIFTError):
 
 @dataclass(slots=True)
 class Child:
-    """One program: its command line, where its output goes, and its process."""
+    """One program: its command line, where its output goes, and its process.
+
+    Attributes:
+        pauses: seconds before each restart; after the last the child counts as broken.
+    """
 
     name: str
     command: list[str]
     environment: dict[str, str]
     log: Path
+    pauses: tuple[float, ...] = PAUSES
     process: subprocess.Popen[bytes] | None = None
     crashes: int = 0
     started_at: float = 0.0  # monotonic seconds
-    restart_at: float | None = field(default=None)  # monotonic seconds; None while it runs
+    restart_at: float | None = None  # monotonic seconds; None while it runs
 
     def start(self) -> None:
         """Starts it in a session of its own: a Ctrl-C in the terminal reaches only us, who end it in order."""
@@ -61,9 +66,9 @@ class Child:
             return None
         if time.monotonic() - self.started_at > HEALTHY:
             self.crashes = 0
-        if self.crashes == len(PAUSES):
+        if self.crashes == len(self.pauses):
             raise ChildBroken(self.describe_end(code))
-        pause = PAUSES[self.crashes]
+        pause = self.pauses[self.crashes]
         self.crashes, self.restart_at = self.crashes + 1, time.monotonic() + pause
         return f"{self.name} ended with code {code}; it is started again in {pause:g} s (log: {self.log})."
 
@@ -89,10 +94,10 @@ class Child:
             self.process.wait()
 
 
-def end_all(children: list[Child]) -> None:
-    """Asks all of them to end at once, then waits for each; the last started is asked first."""
+def end_all(children: list[Child], grace: float = GRACE) -> None:
+    """Asks all of them to end at once, then waits `grace` seconds for them; the last started is asked first."""
     for child in reversed(children):
         child.ask_to_end()
-    deadline = time.monotonic() + GRACE
+    deadline = time.monotonic() + grace
     for child in reversed(children):
         child.end(deadline)

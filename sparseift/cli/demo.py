@@ -45,7 +45,7 @@ def demo(
     folders.create()
     output.mkdir(parents=True, exist_ok=True)
     # Two free ports taken one after the other differ, since the first is still known to the kernel as just used.
-    stack = Stack(folders, folders.database, free_port(), free_port(), default_slots(), 1, say=err.print)
+    stack = Stack(folders, folders.database, free_port(), free_port(), default_slots(), None, say=err.print)
     with interruptible(), suppress(KeyboardInterrupt):
         _prepare(document, folders)
         with stack, Client(stack.api) as client:

@@ -1,5 +1,6 @@
 """YAML job files: the fields of `records.JobSpec`, read safely, every complaint with its line."""
 
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ KNOWN: dict[tuple[str, ...], tuple[str, ...]] = {
     ("budget",): tuple(f.name for f in fields(Budget)),
 }
 REQUIRED = ("model", "dataset")
+SCIENTIFIC = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,11 @@ def _number(node: Any, at: tuple[str, ...], lines: dict[tuple[str, ...], int], p
         for index, item in enumerate(node.value):
             lines[(*at, str(index))] = item.start_mark.line + 1
             _number(item, (*at, str(index)), lines, path)
+    if isinstance(node, yaml.ScalarNode) and _is_number_in_disguise(node):
+        raise UsageProblem(
+            f"{path}, line {node.start_mark.line + 1}: {node.value} is a text in YAML; "
+            f"write it as {float(node.value)!r}, or with a point and a sign, such as 2.0e-3."
+        )
     if not isinstance(node, yaml.MappingNode):
         return
     for key, value in node.value:
@@ -79,6 +86,11 @@ def _number(node: Any, at: tuple[str, ...], lines: dict[tuple[str, ...], int], p
             )
         lines[field] = key.start_mark.line + 1
         _number(value, field, lines, path)
+
+
+def _is_number_in_disguise(node: yaml.ScalarNode) -> bool:
+    """YAML 1.1 wants a point and a signed exponent: it reads 2e-3 as a text, and says nothing."""
+    return node.style is None and node.tag.endswith(":str") and SCIENTIFIC.fullmatch(node.value) is not None
 
 
 def _set(document: Json, setting: str) -> None:

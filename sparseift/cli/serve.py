@@ -13,7 +13,9 @@ from sparseift.cli.signals import interruptible
 from sparseift.cli.stack import Stack, default_slots
 
 Slots = Annotated[int | None, typer.Option("--slots", min=0, help="Trials trained at once; without it, one per CPU.")]
-Threads = Annotated[int, typer.Option("--threads-per-slot", min=1, help="CPU threads of one trial.")]
+Threads = Annotated[
+    int | None, typer.Option("--threads-per-slot", min=1, help="CPU threads of one trial; without it, CPUs over slots.")
+]
 
 SERVE_EXAMPLES = examples(
     "sparseift serve",
@@ -32,7 +34,7 @@ def serve(
     port: Annotated[int, typer.Option("--port", help="Port of the API.")] = 8000,
     notebooks_port: Annotated[int, typer.Option("--notebooks-port", help="Port of the notebooks.")] = 8001,
     slots: Slots = None,
-    threads_per_slot: Threads = 1,
+    threads_per_slot: Threads = None,
 ) -> None:
     """Start everything on this machine: API, a worker and the notebooks; Ctrl-C ends all of it.
 
@@ -64,7 +66,7 @@ def worker(
     data: Data = DEFAULT_DATA,
     database: Database = None,
     slots: Slots = None,
-    threads_per_slot: Threads = 1,
+    threads_per_slot: Threads = None,
     lease_ttl_s: Annotated[float, typer.Option("--lease-ttl-s", min=1, help="Seconds a lease lasts.")] = 60.0,
 ) -> None:
     """Start one more worker, in the foreground: it becomes `python -m worker`.
@@ -80,7 +82,7 @@ def worker(
         *("--artifacts", str(folders.artifacts)),
         *("--data", str(folders.datasets)),
         *("--slots", str(default_slots() if slots is None else slots)),
-        *("--threads-per-slot", str(threads_per_slot)),
+        *(("--threads-per-slot", str(threads_per_slot)) if threads_per_slot else ()),
         *("--lease-ttl-s", str(lease_ttl_s)),
     )
     os.execve(line[0], line, programs.environment())

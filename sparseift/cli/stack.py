@@ -30,7 +30,7 @@ class Stack:
 
     Attributes:
         slots: trials trained at once by the local worker; 0 starts no worker.
-        threads_per_slot: CPU threads of one trial.
+        threads_per_slot: CPU threads of one trial; None shares the CPUs out among the slots.
         say: where sentences about crashes go.
     """
 
@@ -39,7 +39,7 @@ class Stack:
     port: int
     notebooks_port: int
     slots: int
-    threads_per_slot: int
+    threads_per_slot: int | None
     say: Callable[[str], None]
     children: list[Child] = field(default_factory=list)
 
@@ -96,7 +96,7 @@ class Stack:
             *("--artifacts", str(self.folders.artifacts)),
             *("--data", str(self.folders.datasets)),
             *("--slots", str(self.slots)),
-            *("--threads-per-slot", str(self.threads_per_slot)),
+            *(("--threads-per-slot", str(self.threads_per_slot)) if self.threads_per_slot else ()),
         )
         notebooks = ("--api", self.api, "--host", HOST, "--port", str(self.notebooks_port))
         commands = {

@@ -1,0 +1,66 @@
+"""Job files: every complaint has its line."""
+
+from pathlib import Path
+
+import pytest
+
+from service.jobs.schemas import JobBody
+from sparseift.cli.demo import JOB
+from sparseift.cli.failures import UsageProblem
+from sparseift.cli.jobfile import read
+
+ROOT = Path(__file__).resolve().parents[2]
+GOOD = "model: mlp\ndataset:\n  name: digits\nspace:\n  sparsities:\n    - 0.5\n    - 0.75\n"
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "job.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_fields_know_their_lines(tmp_path: Path) -> None:
+    file = read(write(tmp_path, GOOD))
+    assert file.where(("space", "sparsities", "1")).endswith("line 7")
+    assert file.where(("space", "methods")).endswith("line 4")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("model: mlp\ndataset: [", "line 2"),
+        ("model: mlp\nmodel: gpt\ndataset: digits", r"line 2: 'model' stands on line 1 already"),
+        ("model: mlp\ndataset: digits\nspeed: 3", r"line 3: there is no field 'speed'; the known ones are name, model"),
+        ("model: mlp\ndataset: digits\nbudget:\n  trials: 3", r"line 4: there is no field 'budget.trials'"),
+        ("model: mlp\ndataset: digits\nbudget: 3", "line 3: 'budget' must be a mapping"),
+        ("model: mlp\ndataset: digits\ntraining: {learning_rate: 2e-3}", r"line 3: 2e-3 is a text .* 0\.002"),
+        ("model: mlp", "no field 'dataset'"),
+        ("- mlp", "no mapping"),
+        ("model: !!python/name:os.system\ndataset: digits", "line 1"),
+    ],
+)
+def test_bad_files_are_refused(tmp_path: Path, text: str, complaint: str) -> None:
+    with pytest.raises(UsageProblem, match=complaint):
+        read(write(tmp_path, text))
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageProblem, match="cannot be read"):
+        read(tmp_path / "none.yaml")
+
+
+def test_settings_lie_over_the_file(tmp_path: Path) -> None:
+    file = read(write(tmp_path, GOOD), ("budget.search_trials=8", "space.sparsities=[0.9]"))
+    assert file.document["budget"] == {"search_trials": 8}
+    assert file.document["space"]["sparsities"] == [0.9]
+
+
+@pytest.mark.parametrize("setting", ["budget", "=3", "model.name.first=3", "nonsense.field=1", "name=[1"])
+def test_bad_settings_are_refused(tmp_path: Path, setting: str) -> None:
+    with pytest.raises(UsageProblem):
+        read(write(tmp_path, GOOD), (setting,))
+
+
+@pytest.mark.parametrize("path", [JOB, *sorted(ROOT.glob("docs/**/*.yaml"))], ids=lambda p: p.name)
+def test_our_own_job_files_are_what_the_service_takes(path: Path) -> None:
+    JobBody.model_validate(read(path).document)

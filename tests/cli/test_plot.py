@@ -1,0 +1,77 @@
+"""The curve in the terminal, drawn from curves that analysis computed."""
+
+from io import StringIO
+
+from rich.console import Console
+
+from analysis.curve import curve
+from analysis.measurement import Measurement
+from sparseift.cli.plot import HEIGHT, draw
+from sparseift.cli.tables import best_table, curve_table
+from sparseift.records import Metric, Plan, Point
+
+METRIC = Metric("accuracy", "%", "maximize")
+DENSE = Point("dense", 0.0, feasible=True, forward_flops=1000, flop_ratio=1.0)
+PLAN = Plan(METRIC, 100, 32, DENSE, (), 1e9, 1)
+
+
+def measurement(number: int, family: str, sparsity: float, kind: str, seed: int, value: float) -> Measurement:
+    return Measurement(
+        trial_id=number,
+        family=family,
+        configuration_key=f"{family}{sparsity}",
+        sparsity=sparsity,
+        kind=kind,
+        seed=seed,
+        value=value,
+        test_value=None,
+        flop_ratio=1.0,
+        training_flops=1e9,
+    )
+
+
+ROWS = [
+    measurement(1, "dense", 0.0, "baseline", 1, 70.0),
+    measurement(2, "dense", 0.0, "baseline", 2, 71.0),
+    measurement(3, "sparse_wide", 0.5, "search", 3, 72.0),
+    measurement(4, "sparse_wide", 0.75, "confirm", 1, 74.0),
+    measurement(5, "sparse_wide", 0.75, "confirm", 2, 75.5),
+    measurement(6, "sparse_doped", 0.5, "search", 3, 69.0),
+]
+
+
+def shown(renderable: object, columns: int = 100) -> str:
+    console = Console(width=columns, file=StringIO(), record=True)
+    console.print(renderable)
+    return console.export_text()
+
+
+def test_marks_dense_and_axes_are_drawn() -> None:
+    found = curve("job_1", "n", METRIC, PLAN, ROWS, counts={"complete": 6}).to_json()
+    lines = draw(found, 80).plain.splitlines()
+    text = "\n".join(lines[:HEIGHT])
+    assert text.count("○") == 1, "Wide at .5 has one seed"
+    assert text.count("●") == 1, "Wide at .75 has two"
+    assert text.count("◇") == 1
+    assert "────" in text
+    rows = {mark: next(i for i, line in enumerate(lines) if mark in line) for mark in "●○◇"}
+    assert rows["●"] < rows["○"] < rows["◇"], "better is higher"
+    assert "50" in lines[HEIGHT + 1]
+    assert "75" in lines[HEIGHT + 1]
+    assert max(map(len, lines[: HEIGHT + 1])) <= 80
+
+
+def test_one_point_without_dense_and_no_point_at_all() -> None:
+    alone = curve("job_1", "n", METRIC, PLAN, ROWS[2:3], counts={"complete": 1}).to_json()
+    assert "○" in draw(alone, 30).plain
+    empty = curve("job_1", "n", METRIC, PLAN, [], counts={}).to_json()
+    assert draw(empty, 80).plain == "There is no sparse point to draw yet."
+
+
+def test_tables_say_what_is_provisional() -> None:
+    found = curve("job_1", "n", METRIC, PLAN, ROWS, counts={"complete": 6}).to_json()
+    text = shown(best_table(found), 160)
+    assert "Wide" in text
+    assert "+4.25" in text, "the paired gain"
+    assert "1, provisional" in text
+    assert "(best)" in shown(curve_table(found), 160)
