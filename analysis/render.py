@@ -105,7 +105,7 @@ PAGE = Template("""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><title>$title: iso-FLOP curve</title><style>
 :root{$colours} @media (prefers-color-scheme:dark){:root{$dark}}
-*{box-sizing:border-box} body{margin:0 auto;max-width:1080px;padding:24px 16px 48px;background:var(--paper);
+*{box-sizing:border-box} body{margin:0 auto;max-width:1180px;padding:24px 16px 48px;background:var(--paper);
 color:var(--ink);font:15px/1.5 "Helvetica Neue",Helvetica,Arial,"Liberation Sans",sans-serif}
 .name{color:var(--quiet);margin:0} h1{font-size:1.55rem;line-height:1.3;margin:.2em 0 .5em;text-wrap:pretty}
 h2{font-size:1.1rem;margin:2em 0 .5em} ul{margin:0 0 1em;padding-left:1.2em;color:var(--quiet)}

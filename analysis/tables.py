@@ -7,6 +7,7 @@ from typing import Any
 from analysis.best import FamilyBest, verdict
 from analysis.curve import Curve
 from analysis.labels import family_name, metric_title
+from analysis.palette import order
 from analysis.points import CurvePoint, DensePoint
 from analysis.statistics import Difference
 from analysis.units import difference_unit, interval_text, number, percent
@@ -14,7 +15,6 @@ from sparseift.records import DENSE
 
 Table = list[dict[str, str]]
 NOTHING = "–"
-VERDICTS = {"better": "", "worse": "", "level": "level with dense: ", "unknown": ""}
 
 
 def value_heading(curve: Curve) -> str:
@@ -24,13 +24,14 @@ def value_heading(curve: Curve) -> str:
 
 
 def gain_cell(gain: Difference | None, unit: str) -> str:
-    """e.g. "+0.039 ± 0.007", "level with dense: +0.004 ± 0.014", "+0.039 (one seed)"."""
+    """e.g. "+0.039 ± 0.007", "+0.004 ± 0.014, level" (with dense), "+0.039 (no interval)"."""
     if gain is None:
         return NOTHING
     mean = number(gain.mean, unit, signed=True)
     if gain.low is None or gain.high is None:
         return f"{mean} (no interval)"
-    return f"{VERDICTS[verdict(gain)]}{mean} ± {number((gain.high - gain.low) / 2, unit)}"
+    level = ", level" if verdict(gain) == "level" else ""
+    return f"{mean} ± {number((gain.high - gain.low) / 2, unit)}{level}"
 
 
 def best_table(curve: Curve) -> Table:
@@ -51,7 +52,7 @@ def point_table(curve: Curve) -> Table:
             "Status": status(p),
             "FLOPs × dense": f"{p.flop_ratio:.4f}",
         }
-        for p in curve.points
+        for p in sorted(curve.points, key=lambda p: (order(p.family), p.sparsity))
     ]
     if curve.dense:
         dense = _dense_row(curve, curve.dense)
@@ -85,7 +86,7 @@ def _best_row(curve: Curve, answer: FamilyBest) -> dict[str, str]:
         **_values(curve, p, p.gain),
         "Seeds": str(len(p.seeds)),
         "Status": "confirmed" if p.confirmed else "provisional",
-        "P(best)": NOTHING if answer.probability is None else f"{answer.probability:.2f} of {answer.compared}",
+        "P(best)": NOTHING if answer.probability is None else f"{answer.probability:.2f} (of {answer.compared})",
         "Mask schedule": p.schedule or NOTHING,
         "FLOPs × dense": f"{p.flop_ratio:.4f}",
     }

@@ -78,6 +78,7 @@ class Answer(Strict):
     progress: str
     counts: dict[str, int]
     expected_runs: int | None
+    planned_levels: list[float] = Field(description="Sparsities of the plan's feasible points, rising.")
     dense_training_flops: float
     provenance: dict[str, str]
 
