@@ -63,16 +63,16 @@ def solve(network: Network, budget_flops: int, scope: Scope, distribution: str =
     ratio = achieved / budget_flops
     if abs(ratio - 1.0) > TOLERANCE:
         raise Infeasible(
-            f"Whole weights come no nearer to the dense model's FLOPs than a ratio of {ratio:.4f}; the layers "
-            f"are too small."
+            f"Whole weights come no nearer to the dense model's FLOPs than a ratio of {ratio:.4f}; "
+            "the layers are too small."
         )
     total = sum(w.numel for w in masked)
     return Solution(nonzeros, 1.0 - sum(nonzeros.values()) / total, ratio)
 
 
 def _water_fill(masked: tuple[Weight, ...], available: int, distribution: str) -> list[float]:
-    """Densities min(1, ε·raw) whose FLOPs are `available`: layers that would exceed 1 become dense, the rest
-    re-solved.""" raw = [raw_density(distribution, w.shape) for w in masked]
+    """Densities min(1, ε·raw) whose FLOPs are `available`; layers that would exceed 1 are dense, the rest re-solved."""
+    raw = [raw_density(distribution, w.shape) for w in masked]
     full = [w.flops(w.numel) for w in masked]
     # Layers reach density 1 in the order of falling raw density, so one pass over that order finds ε.
     left, scaled = float(available), sum(f * r for f, r in zip(full, raw, strict=True))

@@ -63,7 +63,6 @@ def assign_roles(
     if not transform:
         raise NothingToTransform(
             f"{type(model).__name__} has nothing to transform: none of its layers is a linear or convolution "
-            f"layer that is "
-            "used, not tied, not depthwise and not kept dense (stem and head are by default)."
+            "layer that is used, not tied, not depthwise and not kept dense (stem and head are by default)."
         )
     return Roles(tuple(transform), tuple(only))

@@ -31,8 +31,8 @@ def size(_layer: LayerShape, nominal_sparsity: float) -> int:
         below = max(2, int(1.0 / (1.0 - nominal_sparsity)))
         nearest = tuple(dict.fromkeys(round(1.0 - 1.0 / n, 4) for n in (below, below + 1)))
         raise Infeasible(
-            f"Sparse Parallel has no sparsity {nominal_sparsity:g}, because k = 1/(1-s) must be an integer of "
-            f"at least 2; "
+            f"Sparse Parallel has no sparsity {nominal_sparsity:g}, because k = 1/(1-s) must be an integer "
+            "of at least 2; "
             f"the nearest feasible sparsities are {' and '.join(f'{n:g}' for n in nearest)}.",
             nearest,
         )

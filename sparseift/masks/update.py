@@ -48,8 +48,8 @@ def drop_and_grow(
     grow_scores.masked_fill_(flat_mask.bool(), -1.0)  # scores are never negative
     chosen = torch.topk(grow_scores, count, sorted=False).indices
     flat_mask[chosen] = 1
+    difference = flat_mask.to(torch.int8) - before.to(torch.int8)  # `before` may be a view of the mask: compare first
     mask.copy_(flat_mask.view(mask.shape))
-    difference = flat_mask.to(torch.int8) - before.to(torch.int8)
     return Change(dropped=(difference < 0).nonzero().view(-1), grown=(difference > 0).nonzero().view(-1))
 
 
