@@ -17,7 +17,7 @@ from store.endings import FAILURE_CLASSES, MAX_LOSSES, cancel, fail, finish, lea
 from store.errors import Fenced, NotFound, StateConflict
 from store.ids import new_token
 from store.reports import latest_reports, reports, write_reports
-from store.rows import FRESH, lock_owned_job, move_trial
+from store.rows import lock_owned_job, move_trial
 from store.tables import Attempt, Trial
 
 __all__ = [
@@ -124,7 +124,6 @@ def _update_own(session: Session, attempt_id: int, token: str, **values: Any) ->
         .where(Attempt.id == attempt_id, Attempt.state == "running", Attempt.token == token)
         .values(**values)
         .returning(Attempt.stop),
-        execution_options=FRESH,
     ).one_or_none()
     if stop is None:
         raise Fenced(f"Attempt {attempt_id} is not this process's any more.")

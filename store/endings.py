@@ -16,10 +16,10 @@ from sparseift.records import TrialResult
 from store import events
 from store.clock import now
 from store.errors import Fenced, StateConflict
-from store.rows import FRESH, lock_job_of_attempt, move_trial
-from store.tables import Attempt, Job, Trial
+from store.rows import lock_job_of_attempt, move_trial
+from store.tables import Attempt, Checkpoint, Job, Trial
 
-MAX_LOSSES = 5  # attempts of one trial that the infrastructure may lose before the trial fails
+MAX_LOSSES = 5  # attempts in a row that may be lost without a new checkpoint before the trial fails
 FAILURE_CLASSES = ("user", "infeasible", "out_of_memory", "diverged", "timeout")  # `lose` is for infrastructure
 
 
@@ -76,7 +76,8 @@ def fail(session: Session, attempt_id: int, token: str, failure_class: str, mess
 def lose(session: Session, attempt_id: int, message: str, *, token: str | None = None, counts: bool = True) -> None:
     """The infrastructure lost the attempt: its trial waits for another one, which goes on from the last checkpoint.
 
-    After `MAX_LOSSES` lost attempts the trial fails; in a job that is stopping it is cancelled.
+    After `MAX_LOSSES` attempts in a row that were lost without saving a checkpoint the trial fails: a long one may
+    lose any number as long as it comes on. In a job that is stopping the trial is cancelled.
 
     Args:
         token: given by those who only mean the attempt they know.
@@ -118,20 +119,28 @@ def cancel(session: Session, attempt_id: int, *, token: str | None = None) -> No
 
 
 def _lost(session: Session, job: Job, attempt: Attempt) -> None:
-    of_trial = select(func.count()).where(
-        Attempt.trial_id == attempt.trial_id, Attempt.state == "lost", Attempt.failure_class == "infrastructure"
-    )
-    losses = session.scalars(of_trial).one()
+    losses = _losses_without_progress(session, attempt.trial_id)
     if job.state == "stopping":
         trial = _end_trial(session, attempt.trial_id, "cancelled", "cancelled", "Lost while the job was stopping.")
     elif losses >= MAX_LOSSES:
-        message = f"{losses} attempts were lost; the last: {attempt.message}"
+        message = f"{losses} attempts in a row were lost without a new checkpoint; the last: {attempt.message}"
         trial = _end_trial(session, attempt.trial_id, "failed", "infrastructure", message)
     else:
         trial = move_trial(session, attempt.trial_id, "running", state="waiting")
     _tell(session, job, attempt, trial, "attempt.lost", message=attempt.message)
     if trial.state != "waiting":
         _tell(session, job, attempt, trial, f"trial.{trial.state}", message=trial.message)
+
+
+def _losses_without_progress(session: Session, trial_id: int) -> int:
+    progress = select(func.max(Checkpoint.attempt_id)).where(Checkpoint.trial_id == trial_id)
+    lost = select(func.count()).where(
+        Attempt.trial_id == trial_id,
+        Attempt.state == "lost",
+        Attempt.failure_class == "infrastructure",
+        Attempt.id > func.coalesce(progress.scalar_subquery(), 0),
+    )
+    return session.scalars(lost).one()
 
 
 def lease_is_over() -> ColumnElement[bool]:
@@ -170,7 +179,6 @@ def _try_to_end(
         .where(Attempt.id == attempt_id, Attempt.state == "running", condition)
         .values(state=state, failure_class=failure_class, message=message, ended_at_s=now())
         .returning(Attempt),
-        execution_options=FRESH,
     ).one_or_none()
 
 

@@ -17,7 +17,6 @@ def append(session: Session, job_id: str, kind: str, payload: dict[str, Any]) ->
     """
     session.execute(
         update(Job).where(Job.id == job_id).values(updated_at_s=now()),
-        execution_options={"synchronize_session": False},
     )
     session.execute(insert(Event).values(job_id=job_id, at_s=now(), kind=kind, payload=payload))
 

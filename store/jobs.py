@@ -11,7 +11,7 @@ from store import events
 from store.clock import now
 from store.errors import Fenced, IdempotencyConflict, NotFound, StateConflict
 from store.ids import new_id, new_token
-from store.rows import FRESH, insert_unless_exists, lock_job, lock_owned_job
+from store.rows import insert_unless_exists, lock_job, lock_owned_job
 from store.tables import Attempt, Job, Trial
 
 ACTIVE = ("queued", "running", "paused", "stopping")
@@ -38,7 +38,7 @@ def create(session: Session, spec: JobSpec, plan: Plan, idempotency_key: str | N
         "updated_at_s": now(),
     }
     statement = insert_unless_exists(session, Job, values, ["idempotency_key"])
-    job = session.scalars(statement, execution_options=FRESH).one_or_none()
+    job = session.scalars(statement).one_or_none()
     if job is not None:
         events.append(session, job.id, "job.queued", {"state": "queued", "name": job.name})
         return job, True
@@ -57,7 +57,7 @@ def get(session: Session, job_id: str) -> Job:
     Raises:
         NotFound: there is none of that id.
     """
-    job = session.get(Job, job_id)
+    job = session.scalars(select(Job).where(Job.id == job_id)).one_or_none()
     if job is None:
         raise NotFound(f"There is no job '{job_id}'.")
     return job
@@ -96,7 +96,6 @@ def claim(session: Session, worker: str, ttl_s: float) -> Job | None:
         .where(Job.id == job_id, Job.state == old_state, _unowned())
         .values(state=state, lease_owner=worker, lease_token=new_token(), lease_expires_at_s=now() + ttl_s)
         .returning(Job),
-        execution_options=FRESH,
     ).one_or_none()
     if job is not None:
         kind = "job.running" if old_state == "queued" else "job.claimed"
@@ -115,7 +114,6 @@ def renew(session: Session, job_id: str, token: str, ttl_s: float) -> Job:
         .where(Job.id == job_id, Job.lease_token == token)
         .values(lease_expires_at_s=now() + ttl_s)
         .returning(Job),
-        execution_options=FRESH,
     ).one_or_none()
     if job is None:
         raise Fenced(f"Job '{job_id}' is not leased to this worker any more.")
@@ -138,7 +136,6 @@ def disown(session: Session, job_id: str) -> None:
     """Take the lease off a job whose row the caller has locked."""
     session.execute(
         update(Job).where(Job.id == job_id).values(lease_owner=None, lease_token=None, lease_expires_at_s=None),
-        execution_options=FRESH,
     )
 
 
@@ -189,14 +186,12 @@ def ask(session: Session, job_id: str, wanted: str) -> Job:
         .where(Job.id == job_id, Job.state.in_(("running", "paused", "stopping")))
         .values(state="stopping", wanted=wanted, reason="cancel", message="A user asked to cancel the job.")
         .returning(Job),
-        execution_options=FRESH,
     ).one_or_none()
     if asked is None:
         raise StateConflict(f"Job '{job_id}' is {job.state} and cannot be cancelled any more.", job.state)
     trials = select(Trial.id).where(Trial.job_id == job_id)
     session.execute(
         update(Attempt).where(Attempt.trial_id.in_(trials), Attempt.state == "running").values(stop=True),
-        execution_options=FRESH,
     )
     events.append(session, job_id, "job.stopping", {"state": "stopping", "wanted": wanted, "message": asked.message})
     return asked
@@ -222,7 +217,6 @@ def end(session: Session, job_id: str, old_states: tuple[str, ...], state: str, 
             lease_expires_at_s=None,
         )
         .returning(Job),
-        execution_options=FRESH,
     ).one_or_none()
     if job is None:
         old = get(session, job_id)
@@ -233,7 +227,6 @@ def end(session: Session, job_id: str, old_states: tuple[str, ...], state: str, 
         .where(Trial.job_id == job_id, Trial.state == "waiting")
         .values(state="cancelled", reason="cancelled", message=why, ended_at_s=now())
         .returning(Trial.number),
-        execution_options=FRESH,
     ).all()
     for number in sorted(cancelled):
         events.append(session, job_id, "trial.cancelled", {"trial": number, "state": "cancelled", "message": why})

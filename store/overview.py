@@ -19,7 +19,7 @@ def counts_of(session: Session, job_ids: Sequence[str]) -> dict[str, dict[str, i
         .group_by(Trial.job_id, Trial.state)
     )
     found: dict[str, dict[str, int]] = {job_id: {} for job_id in job_ids}
-    for job_id, state, count in session.execute(query).tuples():
+    for job_id, state, count in session.execute(query):
         found[job_id][state] = count
     return found
 
@@ -43,7 +43,7 @@ def configurations(session: Session, job_id: str) -> dict[str, dict[str, Any]]:
         .group_by(Trial.configuration_key)
     )
     query = select(Trial.configuration_key, Trial.configuration).where(Trial.id.in_(first))
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def attempts_of(session: Session, trial_id: int) -> list[Attempt]:

@@ -15,7 +15,6 @@ from store.errors import Fenced, NotFound, StateConflict
 from store.tables import Attempt, Base, Job, Trial
 
 Entity = TypeVar("Entity")
-FRESH: dict[str, Any] = {"populate_existing": True, "synchronize_session": False}  # never a stale object
 
 
 def lock_job(session: Session, job_id: str) -> Job:
@@ -76,7 +75,6 @@ def move_trial(session: Session, trial_id: int, old_state: str, **values: Any) -
     """
     trial = session.scalars(
         update(Trial).where(Trial.id == trial_id, Trial.state == old_state).values(**values).returning(Trial),
-        execution_options=FRESH,
     ).one_or_none()
     if trial is None:
         old = session.scalars(select(Trial).where(Trial.id == trial_id)).one()
@@ -96,4 +94,4 @@ def insert_unless_exists(
 
 def _locked(query: Select[Entity]) -> Select[Entity]:
     # NO KEY: rows that refer to this one can still be inserted
-    return query.with_for_update(key_share=True).execution_options(**FRESH)
+    return query.with_for_update(key_share=True)

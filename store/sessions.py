@@ -23,6 +23,9 @@ POSTGRESQL_OPTIONS: dict[str, Any] = {  # a peer that was cut off is noticed in 
     "options": "-c idle_in_transaction_session_timeout=60000",  # ms: a lock's holder that was cut off lets go
 }
 
+# Updates are statements, not changed objects: every query gives the rows as they are now, never an earlier copy.
+FRESH: dict[str, Any] = {"populate_existing": True, "synchronize_session": False}
+
 
 class Database:
     """SQLite in a file (WAL) or PostgreSQL. Safe to share between threads; never carry one across a fork.
@@ -63,7 +66,10 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A transaction: committed at the end, rolled back by an exception. On SQLite it excludes other writers."""
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+        with (
+            Session(self.engine, expire_on_commit=False, execution_options=FRESH) as session,
+            session.begin(),
+        ):
             yield session
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from sparseift.records import Configuration, Point
 from store import events
 from store.clock import now
 from store.errors import NotFound, StateConflict
-from store.rows import FRESH, insert_unless_exists, lock_owned_job
+from store.rows import insert_unless_exists, lock_owned_job
 from store.tables import Trial
 
 STATES = ("waiting", "running", "complete", "pruned", "infeasible", "failed", "cancelled")
@@ -71,7 +71,7 @@ def add(
         "nonzero_parameters": point.nonzero_parameters if point.feasible else None,
     }
     statement = insert_unless_exists(session, Trial, values, ["job_id", "number"])
-    trial: Trial | None = session.scalars(statement, execution_options=FRESH).one_or_none()
+    trial: Trial | None = session.scalars(statement).one_or_none()
     if trial is None:
         raise StateConflict(f"Job '{job_id}' already has a trial {number}.", job.state)
     payload = {"trial": number, "kind": kind, "family": trial.family, "state": state, "reason": reason}
