@@ -1,0 +1,156 @@
+"""The search as a pure function: a hand-computed job first, then what may not matter and what must."""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from sparseift.records import DENSE, Budget, JobSpec, Plan, Space
+from tests.worker.fakes import FAMILIES, make_plan, make_spec, measure
+from worker.search import Done, Proposal, Row, Wait, confirm_seeds, decide, derive_seed
+
+Outcome = Callable[[Row], Row]
+
+
+def complete(row: Row) -> Row:
+    return replace(row, state="complete", value=measure(row.configuration, row.seed))
+
+
+def simulate(
+    spec: JobSpec, plan: Plan, *, slots: int = 2, order: int = 0, outcome: Outcome = complete, limit: int = 200
+) -> list[Row]:
+    """Every trial of a job whose running trials end in an order that `order` seeds."""
+    rows: list[Row] = []
+    dice = random.Random(order)
+    for _ in range(limit):
+        running = [r for r in rows if not r.ended]
+        decision = decide(spec, plan, rows) if len(running) < slots else Wait()
+        match decision:
+            case Proposal() as p:
+                state, reason = ("waiting", "") if p.point.feasible else ("infeasible", "infeasible")
+                assert p.number == len(rows)
+                rows.append(Row(p.number, p.kind, p.configuration, p.seed, state, reason, None))
+            case Wait():
+                ending = dice.choice(running)
+                rows[ending.number] = outcome(ending)
+            case Done():
+                return rows
+    pytest.fail("the search did not end")
+
+
+def identities(rows: list[Row]) -> list[tuple[int, str, str, int]]:
+    return [(r.number, r.kind, r.configuration.key, r.seed) for r in rows]
+
+
+def test_a_job_by_hand() -> None:
+    spec, plan = make_spec(), make_plan()
+    rows = simulate(spec, plan)
+    seeds = confirm_seeds(spec)
+    assert [r.kind for r in rows] == ["search"] * 2 + ["baseline"] * 2 + ["search"] * 6 + ["confirm"] * 4
+    assert [r.configuration.family for r in rows] == [*FAMILIES, DENSE, DENSE, *FAMILIES * 3, *FAMILIES * 2]
+    assert [r.state for r in rows] == ["infeasible"] * 2 + ["complete"] * 12
+    assert [r.seed for r in rows[2:4]] == list(seeds)
+    assert [r.seed for r in rows[10:]] == [seeds[0], seeds[0], seeds[1], seeds[1]]  # paired with the baseline
+    assert len(set(seeds)) == 2
+    repeats: dict[str, int] = {}
+    for row in rows[4:10]:
+        repeat = repeats.get(row.configuration.key, 0)
+        assert row.seed == derive_seed(spec.seed, "search", repeat)
+        assert row.seed not in seeds
+        repeats[row.configuration.key] = repeat + 1
+    for family, final in zip(FAMILIES, rows[10:12], strict=True):
+        assert final.configuration in [r.configuration for r in rows[4:10] if r.configuration.family == family]
+
+
+def test_in_flight_bounds_what_is_unanswered_and_what_is_seen() -> None:
+    spec, plan = make_spec(in_flight=2), make_plan()
+    rows = simulate(spec, plan)
+    running = replace(rows[5], state="running", value=None)
+    assert isinstance(decide(spec, plan, [*rows[:4], replace(rows[4], state="running"), running]), Wait)
+    proposed = decide(spec, plan, [*rows[:5], running])
+    assert isinstance(proposed, Proposal)
+    assert proposed.configuration == rows[6].configuration
+    # the result of trial 5 is there already, but a slower worker could not have seen it: it may not matter
+    lucky = replace(rows[5], value=1e6)
+    assert decide(spec, plan, [*rows[:5], lucky]) == proposed
+
+
+@pytest.mark.parametrize("in_flight", [1, 2, 4])
+def test_trials_do_not_depend_on_which_ends_first_or_on_the_number_of_slots(in_flight: int) -> None:
+    spec = make_spec(in_flight=in_flight, budget=Budget(16, 2))
+    plan = make_plan()
+    expected = identities(simulate(spec, plan, slots=in_flight))
+    for order, slots in ((1, 1), (2, 2), (3, 4)):
+        assert identities(simulate(spec, plan, slots=slots, order=order)) == expected
+
+
+def test_jobs_differ_by_their_seed() -> None:
+    plan = make_plan()
+    assert identities(simulate(make_spec(seed=1), plan)) != identities(simulate(make_spec(seed=2), plan))
+
+
+def test_a_repeated_configuration_becomes_another_seed() -> None:
+    spec = make_spec(
+        families=("sparse_parallel",), space=Space(sparsities=(0.5, 0.75), methods=("static",)), budget=Budget(7, 1)
+    )
+    plan = make_plan(families=("sparse_wide", "sparse_parallel"))
+    searched = [r for r in simulate(spec, plan) if r.kind == "search" and r.state == "complete"]
+    assert len(searched) == 7
+    assert len({r.configuration.key for r in searched}) == 2
+    assert len({(r.configuration.key, r.seed) for r in searched}) == 7
+
+
+def test_failures_of_a_trial_are_told_and_losses_of_the_infrastructure_are_not() -> None:
+    spec, plan = make_spec(budget=Budget(12, 0), in_flight=1), make_plan()
+
+    def failing(reason: str) -> Outcome:
+        def outcome(row: Row) -> Row:
+            if row.kind == "search" and row.number == 5:
+                return replace(row, state="failed", reason=reason)
+            return complete(row)
+
+        return outcome
+
+    lost = simulate(spec, plan, outcome=failing("infrastructure"))
+    diverged = simulate(spec, plan, outcome=failing("diverged"))
+    assert sum(r.kind == "search" for r in diverged) == 2 + 12
+    assert sum(r.kind == "search" for r in lost) == 2 + 12 + 1  # costs no budget
+    assert [r.kind for r in diverged].count("confirm") == 0
+
+
+def test_a_broken_machine_does_not_keep_a_job_for_ever() -> None:
+    spec = make_spec(budget=Budget(3, 1))
+
+    def lose(row: Row) -> Row:
+        return replace(row, state="failed", reason="infrastructure")
+
+    rows = simulate(spec, make_plan(), outcome=lose)
+    assert sum(r.kind == "search" for r in rows) == 2 + 3 + 3
+
+
+def test_without_confirmations_the_baseline_still_runs_once() -> None:
+    rows = simulate(make_spec(budget=Budget(2, 0)), make_plan())
+    assert [r.kind for r in rows] == ["search", "search", "baseline", "search", "search"]
+
+
+def test_a_job_without_any_feasible_point_trains_the_baseline_alone() -> None:
+    plan = make_plan()
+    plan = replace(plan, points=tuple(p for p in plan.points if not p.feasible))
+    assert [r.kind for r in simulate(make_spec(), plan)] == ["search"] * 2 + ["baseline"] * 2
+
+
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+def test_the_search_goes_where_the_metric_is_better(direction: str) -> None:
+    sign = 1.0 if direction == "maximize" else -1.0
+
+    def outcome(row: Row) -> Row:
+        return replace(row, state="complete", value=sign * measure(row.configuration, row.seed))
+
+    spec = make_spec(budget=Budget(40, 1), space=Space(methods=("static",)))
+    rows = simulate(spec, make_plan(direction), outcome=outcome)
+    late = [r.configuration.nominal_sparsity for r in rows if r.kind == "search"][-20:]
+    wide = [s for s, r in zip(late, rows[-22:-2], strict=True) if r.configuration.family == "sparse_wide"]
+    assert wide.count(0.75) > len(wide) / 2
+    final = next(r for r in rows if r.kind == "confirm" and r.configuration.family == "sparse_wide")
+    assert final.configuration.nominal_sparsity == 0.75
