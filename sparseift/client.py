@@ -16,7 +16,7 @@ from sparseift.errors import SparseIFTError
 from sparseift.records import JobSpec
 
 DEFAULT_URL = "http://127.0.0.1:8000"
-BACKOFF = (0.2, 0.5, 1.0)  # seconds before the second, third and fourth try
+BACKOFF = (0.1, 0.3, 0.6)  # seconds before the second, third and fourth try
 RETRIED_STATUS = frozenset({502, 503, 504})
 PAGE = 100  # rows asked for at once
 

@@ -11,7 +11,7 @@ from sparseift.cli.failures import UsageProblem
 from sparseift.cli.jobs import resolve
 from sparseift.cli.options import DEFAULT_API, Api, AsJson, JobId, examples, out
 from sparseift.cli.plot import draw
-from sparseift.cli.tables import best_table, curve_table
+from sparseift.cli.tables import best_notes, best_table, curve_table
 from sparseift.client import Client, CurveFormat, Json
 
 FORMATS = ("html", "png", "svg", "csv", "json")
@@ -70,8 +70,8 @@ def show_answer(found: Json, console: Console) -> None:
 
 def _show_best(found: Json, console: Console) -> None:
     console.print(best_table(found))
-    for remark in found["remarks"]:
-        console.print(remark, highlight=False)
+    for line in (*best_notes(found), *found["remarks"]):
+        console.print(line, highlight=False)
 
 
 def file_format(path: Path) -> CurveFormat:

@@ -71,5 +71,4 @@ def demo(
 
 def _prepare(document: jobfile.JobFile, folders: Folders) -> None:
     named = document.document["dataset"]
-    named = {"name": named} if isinstance(named, str) else named
-    prepare(catalog.get("dataset", named["name"]), folders, named.get("arguments", {}))
+    prepare(catalog.get("dataset", str(named.get("name"))), folders, named.get("arguments", {}))

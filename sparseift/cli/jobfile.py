@@ -61,6 +61,9 @@ def read(path: Path, settings: tuple[str, ...] = ()) -> JobFile:
     for setting in settings:
         _set(document, setting)
     file = JobFile(path, document, lines)
+    for name in ("model", "dataset"):
+        if isinstance(document.get(name), str):  # the name alone stands for {name: …}
+            document[name] = {"name": document[name]}
     _check(file)
     return file
 
@@ -114,8 +117,6 @@ def _check(file: JobFile) -> None:
         part: Any = file.document
         for name in field:
             part = part.get(name, {})
-        if field in (("model",), ("dataset",)) and isinstance(part, str):
-            continue  # the name alone
         if not isinstance(part, dict):
             raise UsageProblem(f"{file.where(field)}: '{field[0]}' must be a mapping with {', '.join(known)}.")
         for name in part:

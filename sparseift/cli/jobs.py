@@ -50,7 +50,7 @@ def status(job: JobId = "last", as_json: AsJson = False, api: Api = DEFAULT_API)
 def _planned(job: Json) -> str:
     planned = job["planned_trials"]
     refused = planned["infeasible_points"]
-    return f"{planned['total']} planned" + (f", {refused} points have no sizes" if refused else "")
+    return f"{planned['total']} planned" + (f", points refused as infeasible: {refused}" if refused else "")
 
 
 def list_jobs(

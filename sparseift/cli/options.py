@@ -1,5 +1,7 @@
 """The options that several commands share, and the consoles they print to."""
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +12,8 @@ from sparseift.client import DEFAULT_URL
 
 DEFAULT_DATA = Path("sparseift-data")
 
-out = Console()
+# What is piped or kept in a log is not folded to the 80 columns that rich assumes there.
+out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 140)
 err = Console(stderr=True)
 
 Api = Annotated[str, typer.Option("--api", envvar="SPARSEIFT_API", help="Address of the service.")]

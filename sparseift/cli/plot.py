@@ -55,17 +55,23 @@ def draw(curve: Json, columns: int) -> Text:
     canvas = Canvas(
         max(NARROWEST, columns - MARGIN),
         _range([p["sparsity"] for p in points], least=0.1),
-        _range([v for e in [*points, *([dense] if dense else [])] for v in _ends(e)], least=1e-3),
+        _values([*points, *([dense] if dense else [])]),
     )
     if dense:
         _draw_dense(canvas, dense)
     for point in sorted(points, key=lambda p: (p["leads"], p["is_best"])):
         _draw_point(canvas, point)
-    return Text("\n").join([*_plot_lines(canvas, unit), *_x_labels(canvas, points), _legend(points, dense)])
+    return Text("\n", no_wrap=True).join(
+        [*_plot_lines(canvas, unit), *_x_labels(canvas, points), _legend(points, dense)]
+    )
 
 
-def _ends(estimate: Json) -> Iterable[float]:
-    return [v for v in (estimate["low"], estimate["mean"], estimate["high"]) if v is not None]
+def _values(estimates: list[Json]) -> tuple[float, float]:
+    """The y range: every mean, and of the intervals what fits beside them; few seeds make intervals very long."""
+    low, high = _range([e["mean"] for e in estimates], least=1e-3)
+    room = 0.5 * (high - low)
+    ends = [v for e in estimates for v in (e["low"], e["high"]) if v is not None]
+    return max(low - room, min([low, *ends])), min(high + room, max([high, *ends]))
 
 
 def _range(values: list[float], least: float) -> tuple[float, float]:
@@ -76,7 +82,7 @@ def _range(values: list[float], least: float) -> tuple[float, float]:
 
 def _draw_dense(canvas: Canvas, dense: Json) -> None:
     if dense["low"] is not None:
-        for row in range(canvas.row(dense["high"]), canvas.row(dense["low"]) + 1):
+        for row in range(max(0, canvas.row(dense["high"])), min(HEIGHT - 1, canvas.row(dense["low"])) + 1):
             for column in range(canvas.width):
                 canvas.put(row, column, "░", "bright_black")
     for column in range(canvas.width):
@@ -93,8 +99,9 @@ def _draw_point(canvas: Canvas, point: Json) -> None:
         canvas.put(canvas.row(point["mean"]), column, "·", colour)
         return
     if point["low"] is not None:
-        for row in range(canvas.row(point["high"]), canvas.row(point["low"]) + 1):
-            canvas.put(row, column, "│", colour)
+        top, bottom = canvas.row(point["high"]), canvas.row(point["low"])
+        for row in range(max(0, top), min(HEIGHT - 1, bottom) + 1):
+            canvas.put(row, column, "↑" if row == 0 > top else "↓" if row == HEIGHT - 1 < bottom else "│", colour)
     character = filled if len(point["seeds"]) > 1 else hollow
     canvas.put(canvas.row(point["mean"]), column, character, f"bold reverse {colour}" if point["is_best"] else colour)
 
@@ -120,14 +127,14 @@ def _x_labels(canvas: Canvas, points: Iterable[Json]) -> list[Text]:
             free = start + len(text) + 1
     axis = "".join("┬" if tick == "┬" else "─" for tick in ticks)
     blank = " " * (MARGIN - 1)
-    return [Text(f"{blank}└{axis}"), Text(f"{blank} {''.join(labels).rstrip()}  sparsity, %")]
+    return [Text(f"{blank}└{axis}"), Text(f"{blank} {''.join(labels).rstrip()}")]
 
 
 def _legend(points: Iterable[Json], dense: Json | None) -> Text:
-    text = Text(" " * MARGIN)
+    text = Text("sparsity, %   ")
     for family in sorted({p["family"] for p in points}):
         filled, _, colour = mark(family)
         text.append(f"{filled} {short(family)}   ", colour)
     text.append("─ dense   " if dense else "")
-    text.append("hollow: one seed, reversed: best of its family, ·: another schedule", "bright_black")
+    text.append("\nhollow: one seed; reversed: best of its family; ·: another mask schedule", "bright_black")
     return text

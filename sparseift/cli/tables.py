@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from sparseift.cli import figures
@@ -12,33 +13,45 @@ from sparseift.cli.figures import flops, interval, number, percent, short
 Json = Mapping[str, Any]
 
 
+def _table(*columns: str, folded: str = "") -> Table:
+    """A table of short columns that stay whole, but for one that takes what room is left."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", caption_justify="left")
+    for name in columns:
+        table.add_column(name, no_wrap=name != folded, overflow="fold", ratio=1 if name == folded else None)
+    return table
+
+
 def best_table(curve: Json) -> Table:
-    """The best configuration of each family beside dense, from a curve's JSON."""
-    unit = curve["metric"]["unit"]
-    table = Table(title=curve["headline"], title_justify="left", caption_justify="left")
-    table.caption = "95 % intervals over seeds; FLOPs are forward FLOPs per sample over dense's."
-    for name in ("family", "sparsity", f"validation, {unit}", f"test, {unit}", "gain over dense", "seeds", "FLOPs"):
-        table.add_column(name)
-    table.add_column("mask schedule", overflow="fold")
-    dense = curve["dense"]
+    """The best configuration of each family beside dense, from a curve's JSON; narrow enough for 80 columns."""
+    unit, dense = curve["metric"]["unit"], curve["dense"]
+    table = _table("family", "sparsity", "validation", "test", "gain over dense", "seeds")
+    table.title = curve["headline"]
+    table.caption = f"{unit}, ± 95 % interval over seeds"
     if dense:
-        table.add_row(
-            "Dense", "0 %", interval(dense, unit), _test(dense, unit), "", str(len(dense["seeds"])), "1.0000", ""
-        )
+        table.add_row("─ Dense", "0 %", interval(dense, unit), _test(dense, unit), "", str(len(dense["seeds"])))
     for answer in curve["best"]:
         point = answer["point"]
-        note = "" if point["confirmed"] else ", provisional"
-        table.add_row(
-            f"[{figures.mark(answer['family'])[2]}]{figures.mark(answer['family'])[0]}[/] {short(answer['family'])}",
-            percent(point["sparsity"]),
-            interval(point, unit),
-            _test(point, unit),
-            interval(point["gain"], unit, signed=True) if point["gain"] else "–",
-            f"{len(point['seeds'])}{note}",
-            f"{point['flop_ratio']:.4f}",
-            point["schedule"],
-        )
+        gain = interval(point["gain"], unit, signed=True) if point["gain"] else "–"
+        seeds = str(len(point["seeds"]))
+        name, sparsity = _marked(answer["family"]), percent(point["sparsity"])
+        table.add_row(name, sparsity, interval(point, unit), _test(point, unit), gain, seeds)
     return table
+
+
+def best_notes(curve: Json) -> list[str]:
+    """Beside the table: each winner's mask schedule, its FLOPs, and whether fresh seeds confirmed it."""
+    notes = []
+    for answer in curve["best"]:
+        point = answer["point"]
+        sure = "confirmed on fresh seeds" if point["confirmed"] else "provisional"
+        what = f"{_marked(answer['family'])}: {point['schedule']}"
+        notes.append(f"{what}; {point['flop_ratio']:.4f} of dense's FLOPs; {sure}")
+    return notes
+
+
+def _marked(family: str) -> str:
+    filled, _, colour = figures.mark(family)
+    return f"[{colour}]{filled}[/] {short(family)}"
 
 
 def _test(point: Json, unit: str) -> str:
@@ -48,7 +61,8 @@ def _test(point: Json, unit: str) -> str:
 def curve_table(curve: Json) -> Table:
     """Every point of a curve."""
     unit = curve["metric"]["unit"]
-    table = Table("family", "sparsity", f"validation, {unit}", "gain over dense", "seeds", "FLOPs", "mask schedule")
+    shown = ("family", "sparsity", f"validation, {unit}", "gain over dense", "seeds", "FLOPs", "mask schedule")
+    table = _table(*shown, folded="mask schedule")
     for point in curve["points"]:
         table.add_row(
             short(point["family"]) + (" (best)" if point["is_best"] else ""),
@@ -64,7 +78,8 @@ def curve_table(curve: Json) -> Table:
 
 def trial_table(trials: Iterable[Json], unit: str) -> Table:
     """A job's trials."""
-    table = Table("#", "kind", "family", "sparsity", "size", "state", f"value, {unit}", "FLOPs", "time")
+    shown = ("#", "kind", "family", "sparsity", "state", f"value, {unit}", "FLOPs", "time", "size, or what went wrong")
+    table = _table(*shown, folded=shown[-1])
     for trial in trials:
         ratio, seconds = trial["flop_ratio"], trial["training_seconds"]
         table.add_row(
@@ -72,21 +87,21 @@ def trial_table(trials: Iterable[Json], unit: str) -> Table:
             trial["kind"],
             short(trial["family"]),
             percent(trial["sparsity"]),
-            trial["scale"],
-            figures.state(trial["state"]) + (f": {trial['message']}" if trial["message"] else ""),
+            figures.state(trial["state"]),
             number(trial["value"], unit),
             f"{ratio:.4f}" if ratio is not None else "–",
             figures.duration(seconds) if seconds is not None else "–",
+            trial["message"] or trial["scale"],
         )
     return table
 
 
 def job_table(jobs: Iterable[Json]) -> Table:
     """Jobs, one per row."""
-    table = Table("job", "name", "state", "trials", "submitted")
+    table = _table("job", "state", "submitted", "trials", "name", folded="name")
     for job in jobs:
         submitted = datetime.fromisoformat(job["created_at"]).astimezone().strftime("%Y-%m-%d %H:%M")
-        table.add_row(job["id"], job["name"], figures.state(job["state"]), counts_text(job["trials"]), submitted)
+        table.add_row(job["id"], figures.state(job["state"]), submitted, counts_text(job["trials"]), job["name"])
     return table
 
 
@@ -97,22 +112,19 @@ def counts_text(counts: Mapping[str, int]) -> str:
 
 def plan_table(plan: Json) -> Table:
     """What a job would train: every point with its exact size, or why it is refused."""
-    table = Table(
-        "family", "asked", "solved", "size", "FLOPs over dense", "parameters (non-zero)", title_justify="left"
-    )
+    table = _table("family", "asked", "solved", "FLOPs", "parameters", "of them not zero", "size", folded="size")
     dense = plan["dense"]
     table.title = (
         f"{plan['total_steps']} steps of {plan['batch_size']} samples; dense: {flops(dense['forward_flops'])} forward "
         f"per sample, {flops(plan['dense_training_flops'])} to train"
     )
+    table.caption = "FLOPs: forward, per sample, over dense's."
     for point in (dense, *plan["points"]):
+        name, asked = short(point["family"]), percent(point["nominal_sparsity"])
         if point["feasible"]:
-            size = f"{figures.count(point['parameters'])} ({figures.count(point['nonzero_parameters'])})"
-            solved, ratio = percent(point["sparsity"]), f"{point['flop_ratio']:.5f}"
-            table.add_row(
-                short(point["family"]), percent(point["nominal_sparsity"]), solved, point["scale"], ratio, size
-            )
+            stored, active = figures.count(point["parameters"]), figures.count(point["nonzero_parameters"])
+            ratio = f"{point['flop_ratio']:.5f}"
+            table.add_row(name, asked, percent(point["sparsity"]), ratio, stored, active, point["scale"])
         else:
-            asked = percent(point["nominal_sparsity"])
-            table.add_row(short(point["family"]), asked, "[yellow]refused[/]", point["reason"], "–", "–")
+            table.add_row(name, asked, "[yellow]refused[/]", "–", "–", "–", point["reason"])
     return table

@@ -7,7 +7,7 @@ from rich.console import Console
 from analysis.curve import curve
 from analysis.measurement import Measurement
 from sparseift.cli.plot import HEIGHT, draw
-from sparseift.cli.tables import best_table, curve_table
+from sparseift.cli.tables import best_notes, best_table, curve_table
 from sparseift.records import Metric, Plan, Point
 
 METRIC = Metric("accuracy", "%", "maximize")
@@ -70,8 +70,11 @@ def test_one_point_without_dense_and_no_point_at_all() -> None:
 
 def test_tables_say_what_is_provisional() -> None:
     found = curve("job_1", "n", METRIC, PLAN, ROWS, counts={"complete": 6}).to_json()
-    text = shown(best_table(found), 160)
-    assert "Wide" in text
+    text = shown(best_table(found), 80)
+    assert "● Wide" in text
     assert "+4.25" in text, "the paired gain"
-    assert "1, provisional" in text
+    assert "…" not in text, "nothing is cut on 80 columns"
+    wide, doped = best_notes(found)
+    assert wide.endswith("1.0000 of dense's FLOPs; confirmed on fresh seeds")
+    assert doped.endswith("provisional")
     assert "(best)" in shown(curve_table(found), 160)
