@@ -57,6 +57,9 @@ async def invalid_request(_: Request, error: Exception) -> Response:
         return problems.response("malformed-body", f"The body is not JSON: {found[0]['ctx']['error']}.")
     if all(e["loc"][0] == "path" for e in found):
         return problems.response("not-found", f"There is no {found[0]['loc'][-1]} {shown(found[0]['input'])}.")
+    # A list whose items are wrong is also "too short": only the innermost complaint helps.
+    inner = [e["loc"] for e in found]
+    found = [e for e in found if not any(len(x) > len(e["loc"]) and x[: len(e["loc"])] == e["loc"] for x in inner)]
     errors = [{"field": field(e["loc"]), "message": sentence(e)} for e in found]
     more = f" ({len(errors) - 1} more in `errors`)" if len(errors) > 1 else ""
     return problems.response("invalid-request", errors[0]["message"] + more, errors=errors)

@@ -25,7 +25,7 @@ class Settings:
     database_url: str
     lease_ttl_s: float = 60.0
     reap_every_s: float = 5.0
-    plan_timeout_s: float = 120.0
+    plan_timeout_s: float = 300.0
     plans_waiting: int = 16
     plans_cached: int = 256
     event_poll_s: float = 0.5

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from analysis.curve import Curve
+    from analysis.palette import Theme
 
 KEPT = 32  # drawings
 
@@ -14,7 +15,7 @@ _kept: OrderedDict[str, bytes] = OrderedDict()
 _books = Lock()
 
 
-def draw(curve: "Curve", form: str, etag: str, turns: Semaphore) -> bytes:
+def draw(curve: "Curve", form: str, theme: "Theme", etag: str, turns: Semaphore) -> bytes:
     """The curve in a format; `etag` names the content, `turns` bounds how many are drawn at once."""
     if form == "json":
         return json.dumps(curve.to_json(), ensure_ascii=False, allow_nan=False).encode()
@@ -27,7 +28,7 @@ def draw(curve: "Curve", form: str, etag: str, turns: Semaphore) -> bytes:
             return kept
         from analysis.render import render  # altair and the renderer: 2 s, for which no start should wait
 
-        drawn = render(curve, form)
+        drawn = render(curve, form, theme)
     with _books:
         _kept[etag] = drawn
         while len(_kept) > KEPT:

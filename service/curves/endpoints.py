@@ -33,6 +33,7 @@ IfNoneMatch = Annotated[str | None, Header(max_length=1024, description="An ETag
 FormatChoice = Annotated[
     Format | None, Query(alias="format", description="Goes before the `Accept` header; json where neither is given.")
 ]
+ThemeChoice = Annotated[Theme, Query(description="Of svg and png; an html page follows its reader's.")]
 
 
 @router.get(
@@ -61,17 +62,22 @@ def show_best(here: Here, job: JobId) -> Any:
     },
 )
 def show_curve(
-    here: Here, request: Request, job: JobId, form: FormatChoice = None, if_none_match: IfNoneMatch = None
+    here: Here,
+    request: Request,
+    job: JobId,
+    form: FormatChoice = None,
+    theme: ThemeChoice = "light",
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Points of every family against sparsity at dense's FLOPs, with 95 % intervals over seeds."""
     wanted = form or MEDIA_TYPES[negotiation.choose(request.headers.get("accept"), list(MEDIA_TYPES))]
     with here.database.read() as session:
         curve = read_curve(session, jobs.get(session, job))
-    etag = f'"{digest(curve.to_json(), 32)}-{wanted}"'
+    etag = f'"{digest(curve.to_json(), 32)}-{wanted}-{theme}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept"}
     if holds(if_none_match, etag):
         return Response(status_code=304, headers=headers)
-    content = drawing.draw(curve, wanted, etag, here.rendering)
+    content = drawing.draw(curve, wanted, theme, etag, here.rendering)
     name = next(name for name, short in MEDIA_TYPES.items() if short == wanted)
     if wanted in ("html", "svg"):
         headers["Content-Security-Policy"] = POLICY

@@ -1,5 +1,6 @@
 """A job's curve from the database: one snapshot, one computation for JSON, best and charts alike."""
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
@@ -35,7 +36,7 @@ def read_curve(session: Session, job: Job) -> "Curve":
 
 
 def provenance(spec: JobSpec) -> dict[str, str]:
-    """What was asked, in words."""
+    """What was asked, in words, and which version of this program tells."""
 
     def words(name: str, arguments: dict[str, int | float]) -> str:
         return f"{name}({', '.join(f'{k}={v}' for k, v in sorted(arguments.items()))})"
@@ -45,4 +46,5 @@ def provenance(spec: JobSpec) -> dict[str, str]:
         "dataset": words(spec.dataset.name, spec.dataset.arguments),
         "scope": spec.scope,
         "seed": str(spec.seed),
+        "sparseift": version("sparseift"),
     }

@@ -82,6 +82,7 @@ def submit_job(
         return JSONResponse(views.dry_run(spec, plan).model_dump(mode="json"))
     with here.database.write() as session:
         job, created = jobs.create(session, spec, plan, idempotency_key)
+        session.refresh(job)  # its event has moved its time on
         view = shown(session, job)
     response.status_code = 201 if created else 200
     response.headers["Location"] = view.links["self"]
@@ -126,7 +127,9 @@ def cancel_job(here: Here, job: JobId) -> JobView:
     ended; asking again changes nothing, and a job that has ended is a conflict.
     """
     with here.database.write() as session:
-        return shown(session, jobs.ask(session, job, "cancel"))
+        found = jobs.ask(session, job, "cancel")
+        session.refresh(found)
+        return shown(session, found)
 
 
 def shown(session: Session, job: Job) -> JobView:

@@ -1,0 +1,275 @@
+"""Submitting, listing, showing and cancelling jobs."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from service.examples import DEMO_JOB, SMALLEST_JOB
+from service.planner import PlannerUnavailable
+from sparseift.errors import Infeasible, NothingToTransform
+from store import jobs
+from store.sessions import Database
+from tests.service import history
+from tests.service.fakes import FakePlanner
+
+
+def submit(client: TestClient, expected: int = 201, **changes: Any) -> dict[str, Any]:
+    response = client.post("/v1/jobs", json={**SMALLEST_JOB, **changes})
+    assert response.status_code == expected, response.text
+    found: dict[str, Any] = response.json()
+    return found
+
+
+def test_a_submission_is_stored_with_every_default_and_its_plan(client: TestClient, database: Database) -> None:
+    response = client.post("/v1/jobs", json=DEMO_JOB)
+    assert response.status_code == 201
+    job = response.json()
+    assert response.headers["Location"] == job["links"]["self"] == f"/v1/jobs/{job['id']}"
+    assert job["state"] == "queued"
+    assert job["spec"]["model"] == {"name": "resnet", "arguments": {"width": 8, "stages": 3, "blocks": 1}}
+    assert job["planned_trials"] == {"baseline": 3, "search": 16, "confirm": 12, "total": 31, "infeasible_points": 0}
+    assert (job["progress"], job["eta_seconds"], job["best"], job["trials"]) == (0.0, None, None, {})
+    with database.read() as session:
+        stored = jobs.get(session, job["id"])
+    assert stored.plan == job["plan"]
+    assert stored.spec == job["spec"]
+
+
+def test_name_and_families_have_defaults(edge: TestClient) -> None:
+    spec = edge.post("/v1/jobs?dry_run=true", json=SMALLEST_JOB).json()["spec"]
+    assert spec["name"] == "mlp on digits"
+    assert spec["families"] == ["sparse_wide", "sparse_parallel", "sparse_factorized", "sparse_doped"]
+
+
+def test_a_dry_run_stores_nothing(edge: TestClient) -> None:
+    response = edge.post("/v1/jobs?dry_run=true", json=SMALLEST_JOB)
+    assert response.status_code == 200
+    found = response.json()
+    assert found["dry_run"] is True
+    assert len(found["plan"]["points"]) == 40
+    assert found["training_flops"] == found["planned_trials"]["total"] * found["plan"]["dense_training_flops"]
+    assert edge.get("/v1/jobs").json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        ({"model": {"name": "resnet99"}}, "unknown-name", "no model 'resnet99'; the known ones are mlp, resnet"),
+        ({"dataset": {"name": "mnist"}}, "unknown-name", "no data set 'mnist'; the known ones are digits"),
+        ({"families": ["dense"]}, "unknown-name", "no family 'dense'; the known ones are sparse_wide"),
+        ({"model": {"name": "mlp", "arguments": {"wide": 3}}}, "unknown-name", "known ones are width, depth"),
+        ({"model": {"name": "mlp", "arguments": {"width": 0}}}, "invalid-request", "width is 0; it must lie in [1,"),
+        ({"model": {"name": "mlp", "arguments": {"width": 2.5}}}, "invalid-request", "must be an integer"),
+        ({"model": {"name": "mlp", "arguments": {"width": True}}}, "invalid-request", "width"),
+        ({"model": {"name": "mlp", "arguments": {"width": 10**400}}}, "invalid-request", "a very large integer"),
+        ({"model": {"name": "gpt"}}, "invalid-request", "takes text and the data set 'digits' holds images"),
+        ({"model": "mlp"}, "invalid-request", "model is 'mlp'"),
+        ({"training": {"speed": 3}}, "unknown-name", "no training setting for images 'speed'"),
+        ({"training": {"epochs": 0}}, "invalid-request", "epochs is 0; it must lie in [1,"),
+        ({"training": {"milestone_fractions": [0.9, 0.1]}}, "invalid-request", "it must rise"),
+        ({"space": {"sparsities": []}}, "invalid-request", "space.sparsities is []"),
+        ({"space": {"sparsities": [0.2]}}, "invalid-request", "space.sparsities.0 is 0.2: input should be greater"),
+        ({"space": {"sparsities": [0.96]}}, "invalid-request", "space.sparsities.0 is 0.96"),
+        ({"space": {"sparsities": [0.5, 0.5]}}, "invalid-request", "holds 0.5 more than once"),
+        ({"space": {"methods": []}}, "invalid-request", "space.methods is []"),
+        ({"space": {"methods": ["magic"]}}, "invalid-request", "'static', 'set' or 'rigl'"),
+        ({"space": {"delta_t_steps": [100, 10]}}, "invalid-request", "low <= high"),
+        ({"space": {"drop_fraction": [0.0, 0.5]}}, "invalid-request", "greater than 0"),
+        ({"space": {"t_end_fraction": [0.5]}}, "invalid-request", "t_end_fraction"),
+        ({"budget": {"search_trials": 0}}, "invalid-request", "budget.search_trials is 0"),
+        ({"budget": {"confirm_seeds": 0}}, "invalid-request", "budget.confirm_seeds is 0"),
+        ({"families": []}, "invalid-request", "families is []"),
+        ({"seed": -1}, "invalid-request", "seed is -1"),
+        ({"seed": True}, "invalid-request", "seed is True"),
+        ({"name": "a\x00b"}, "invalid-request", "name is 'a\\x00b'"),
+        ({"name": "n" * 201}, "invalid-request", "at most 200"),
+        ({"scope": "everything"}, "invalid-request", "scope is 'everything'"),
+        ({"in_flight": 0}, "invalid-request", "in_flight is 0"),
+        ({"callback": "http://x"}, "invalid-request", "callback is not a field"),
+    ],
+)
+def test_a_wrong_field_is_named_with_its_value_and_the_legal_ones(
+    edge: TestClient, changes: dict[str, Any], code: str, words: str
+) -> None:
+    problem = submit(edge, 422, **changes)
+    assert problem["code"] == code
+    assert words in problem["detail"]
+    assert edge.get("/v1/jobs").json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"{", 400, "malformed-body"),
+        (b'{"seed": ' + b"9" * 5000 + b"}", 400, "malformed-body"),
+        (b"[" * 100_000, 400, "malformed-body"),
+        (b"\xff\xfe", 400, "malformed-body"),
+        (b"[]", 422, "invalid-request"),
+        (b'{"model": {"name": "mlp"}, "dataset": {"name": "digits"}, "seed": NaN}', 422, "invalid-request"),
+        (b'{"model": {"name": "mlp"}, "dataset": {"name": "digits"}, "name": "\\ud800"}', 422, "invalid-request"),
+        (b"{" + b" " * 300_000 + b"}", 413, "body-too-large"),
+    ],
+)
+def test_a_body_that_is_no_job_is_a_problem_and_never_a_crash(
+    edge: TestClient, body: bytes, status: int, code: str
+) -> None:
+    response = edge.post("/v1/jobs", content=body, headers={"Content-Type": "application/json"})
+    assert (response.status_code, response.json()["code"]) == (status, code)
+
+
+def test_a_body_without_its_type_is_not_read(edge: TestClient) -> None:
+    """A form of another site may post texts, but never declare them as JSON without being asked first."""
+    response = edge.post("/v1/jobs", content=b'{"model": {"name": "mlp"}}', headers={"Content-Type": "text/plain"})
+    assert response.status_code == 422
+
+
+def test_numbers_may_not_be_infinite(edge: TestClient) -> None:
+    body = b'{"model": {"name": "mlp", "arguments": {"width": Infinity}}, "dataset": {"name": "digits"}}'
+    response = edge.post("/v1/jobs", content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == 422
+    assert "inf" in response.json()["detail"]
+
+
+def test_a_space_without_a_feasible_point_is_refused_with_reasons(edge: TestClient, planner: FakePlanner) -> None:
+    planner.refused = {"sparse_wide"}
+    problem = submit(edge, 422, families=["sparse_wide"], space={"sparsities": [0.5, 0.9]})
+    assert problem["code"] == "infeasible"
+    assert "No sizes of sparse_wide at 0.5 meet the budget." in problem["detail"]
+    assert [r["nominal_sparsity"] for r in problem["reasons"]] == [0.5, 0.9]
+    assert problem["nearest"] == []
+
+
+def test_a_family_without_a_feasible_point_is_accepted_and_costs_nothing(
+    edge: TestClient, planner: FakePlanner
+) -> None:
+    planner.refused = {"sparse_doped"}
+    job = edge.post("/v1/jobs?dry_run=true", json={**SMALLEST_JOB, "space": {"sparsities": [0.5, 0.9]}}).json()
+    assert job["planned_trials"] == {"baseline": 3, "search": 24, "confirm": 9, "total": 36, "infeasible_points": 2}
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code", "extra"),
+    [
+        (Infeasible("Nothing meets it.", (0.5, 0.75)), 422, "infeasible", {"nearest": [0.5, 0.75]}),
+        (NothingToTransform("MLP has no layer to transform."), 422, "nothing-to-transform", {}),
+        (PlannerUnavailable("It took too long."), 503, "planner-unavailable", {}),
+    ],
+)
+def test_what_the_planner_refuses_is_a_problem(
+    edge: TestClient, planner: FakePlanner, error: Exception, status: int, code: str, extra: dict[str, Any]
+) -> None:
+    planner.error = error
+    problem = submit(edge, status)
+    assert problem["code"] == code
+    assert problem["detail"] == str(error)
+    assert {k: problem[k] for k in extra} == extra
+
+
+def test_a_defect_is_a_500_that_tells_nothing_but_where_to_look(edge: TestClient, planner: FakePlanner) -> None:
+    planner.error = RuntimeError("secret")
+    response = edge.post("/v1/jobs", json=SMALLEST_JOB, headers={"X-Request-ID": "abc-1"})
+    assert response.status_code == 500
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["x-request-id"] == response.json()["request_id"] == "abc-1"
+    assert "secret" not in response.text
+
+
+def test_the_same_key_gives_the_same_job(client: TestClient) -> None:
+    first = client.post("/v1/jobs", json=SMALLEST_JOB, headers={"Idempotency-Key": "k1"})
+    again = client.post("/v1/jobs", json=SMALLEST_JOB, headers={"Idempotency-Key": "k1"})
+    other = client.post("/v1/jobs", json={**SMALLEST_JOB, "seed": 1}, headers={"Idempotency-Key": "k1"})
+    assert (first.status_code, again.status_code, other.status_code) == (201, 200, 409)
+    assert again.json() == first.json()
+    assert again.headers["Location"] == first.headers["Location"]
+    assert other.json()["code"] == "idempotency-conflict"
+    assert len(client.get("/v1/jobs").json()["items"]) == 1
+
+
+@pytest.mark.parametrize("key", ["", "a b", "x" * 129])
+def test_a_key_must_be_one_word(edge: TestClient, key: str) -> None:
+    response = edge.post("/v1/jobs", json=SMALLEST_JOB, headers={"Idempotency-Key": key})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["field"] == "idempotency-key"
+
+
+def test_a_hundred_duplicates_at_once_give_one_job(client: TestClient) -> None:
+    def once(_: int) -> tuple[int, str]:
+        response = client.post("/v1/jobs", json=SMALLEST_JOB, headers={"Idempotency-Key": "storm"})
+        return response.status_code, response.json()["id"]
+
+    with ThreadPoolExecutor(100) as pool:
+        answers = list(pool.map(once, range(100)))
+    assert sorted(status for status, _ in answers) == [200] * 99 + [201]
+    assert len({job_id for _, job_id in answers}) == 1
+
+
+def test_pages_are_the_whole_list_once_under_inserts(client: TestClient, database: Database) -> None:
+    with database.write() as session:
+        expected = [history.submitted(session).id for _ in range(7)][::-1]
+    seen: list[str] = []
+    token = None
+    while True:
+        page = client.get("/v1/jobs", params={"limit": 2} | ({"page_token": token} if token else {})).json()
+        seen += [job["id"] for job in page["items"]]
+        with database.write() as session:
+            history.submitted(session)  # newer than every page: never on one that follows
+        token = page["next_page_token"]
+        if token is None:
+            break
+    assert seen == expected
+
+
+def test_lists_are_filtered_by_state(client: TestClient, database: Database) -> None:
+    with database.write() as session:
+        running = history.half_done(session).id
+        history.submitted(session)
+    page = client.get("/v1/jobs?state=running").json()
+    assert [job["id"] for job in page["items"]] == [running]
+    assert page["items"][0]["trials"] == {"infeasible": 1, "complete": 4, "failed": 1, "running": 1}
+    assert client.get("/v1/jobs?state=finished").json()["code"] == "invalid-request"
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=501", "page_token=x", "page_token=dHJpYWxzIDM", "page_token=ü"])
+def test_a_wrong_page_is_refused(edge: TestClient, query: str) -> None:
+    response = edge.get(f"/v1/jobs?{query}")
+    assert (response.status_code, response.json()["code"]) == (422, "invalid-request")
+
+
+def test_a_running_job_shows_how_far_it_is(client: TestClient, database: Database) -> None:
+    with database.write() as session:
+        job_id = history.half_done(session).id
+    job = client.get(f"/v1/jobs/{job_id}").json()
+    # 2 seeds dense + 4 searched + 2 families x 2 seeds; 4 complete and 1 failed of these 10, 12.5 s each, one slot
+    assert job["planned_trials"] == {"baseline": 2, "search": 4, "confirm": 4, "total": 10, "infeasible_points": 1}
+    assert job["progress"] == 0.5
+    assert job["eta_seconds"] == 5 * 12.5
+    assert job["running"] == [{"number": 6, "step": 20, "total_steps": 100, "train_loss": 2.0, "value": 80.0}]
+    assert job["best"]["family"] == "sparse_wide"
+    assert job["best"]["value"] == 91.0
+    assert job["best"]["confirmed"] is False
+    assert job["best"]["gain"] == pytest.approx(1.0)
+    assert job["best"]["schedule"].startswith("RigL")
+    assert job["headline"].startswith("Sparse Wide")
+    assert job["created_at"].endswith("Z")
+
+
+@pytest.mark.parametrize("job_id", ["job_0000", "nothing", "job_%00", "job_" + "x" * 100, "job_a'--"])
+def test_a_job_that_is_not_there(edge: TestClient, job_id: str) -> None:
+    for response in (edge.get(f"/v1/jobs/{job_id}"), edge.post(f"/v1/jobs/{job_id}:cancel")):
+        assert (response.status_code, response.json()["code"]) == (404, "not-found")
+
+
+def test_cancel_ends_a_queued_job_at_once_and_asks_a_running_one(client: TestClient, database: Database) -> None:
+    queued = submit(client)["id"]
+    assert client.post(f"/v1/jobs/{queued}:cancel").json()["state"] == "cancelled"
+    again = client.post(f"/v1/jobs/{queued}:cancel")
+    assert (again.status_code, again.json()["code"]) == (409, "state-conflict")
+    with database.write() as session:
+        running = history.half_done(session).id
+    for _ in range(2):
+        stopping = client.post(f"/v1/jobs/{running}:cancel")
+        assert stopping.status_code == 200
+        assert (stopping.json()["state"], stopping.json()["wanted"]) == ("stopping", "cancel")
+        assert stopping.json()["eta_seconds"] is None
