@@ -67,7 +67,8 @@ def read_pickles(folder: Path) -> Arrays:
         try:
             with (folder / name).open("rb") as file:
                 batch = _ArraysOnly(file, encoding="bytes").load()
-            pixels.append(np.asarray(batch[b"data"], dtype=np.uint8).reshape(-1, 3, 32, 32))
+            data = np.asarray(batch[b"data"], dtype=np.uint8)
+            pixels.append(data.reshape(len(data), 3, 32, 32))
             labels.extend(batch[b"labels"])
         except Exception as error:  # a corrupt pickle may raise whatever it likes
             raise DataError(f"{folder / name} is missing or no CIFAR-10 batch ({error}).") from error

@@ -1,0 +1,41 @@
+"""ResNet against published sizes."""
+
+import torch
+
+from sparseift.flops import count
+from sparseift.models.resnet import build, build_resnet18, build_resnet34
+from sparseift.records import DataShape
+
+CIFAR100 = DataShape("images", (3, 32, 32), 100, 50_000)
+
+
+def test_resnet18_has_the_official_parameters() -> None:
+    with torch.device("meta"):
+        model = build_resnet18(CIFAR100, width=64, imagenet_stem=0)
+    assert sum(p.numel() for p in model.parameters()) == 11_220_132
+
+
+def test_resnet18_at_224_costs_what_a_hand_count_says() -> None:
+    shape = DataShape("images", (3, 224, 224), 1000, 1)
+    with torch.device("meta"):
+        model = build_resnet18(shape, width=64, imagenet_stem=1)
+    assert count(model, torch.zeros(1, 3, 224, 224, device="meta")).total == 3_628_146_688
+
+
+def test_resnet34_has_torchvisions_parameters_with_imagenets_stem() -> None:
+    with torch.device("meta"):
+        model = build_resnet34(DataShape("images", (3, 224, 224), 1000, 1), width=64, imagenet_stem=1)
+    assert sum(p.numel() for p in model.parameters()) == 21_797_672
+
+
+def test_stages_double_channels_and_halve_the_image() -> None:
+    model = build(CIFAR100, width=4, stages=3, blocks=2)
+    assert [len(stage) for stage in model.stages] == [2, 2, 2]
+    assert model.stages(model.stem(torch.zeros(1, 3, 32, 32))).shape == (1, 16, 8, 8)
+
+
+def test_convolutions_start_with_he_fan_out() -> None:
+    torch.manual_seed(0)
+    weight = build(CIFAR100, width=64, stages=1, blocks=1).stages[0][0].conv1.weight  # type: ignore[index, union-attr]
+    expected = (2.0 / (64 * 9)) ** 0.5
+    assert abs(weight.std().item() / expected - 1.0) < 0.02
