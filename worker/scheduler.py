@@ -30,6 +30,7 @@ TICK_S = 0.25
 IDLE_TICK_S = 1.0  # between looks for a job
 RENEW_S = 1.0  # at most, between renewals of the job's lease, which also tell what a user wants
 STRAY_LIMIT_S = 10.0  # how long an attempt may run on after its row has ended
+LONGEST_RETRY_DELAY_S = 60.0  # between two starts of one trial
 HAND_BACK_LIMIT_S = 20.0  # for attempts to save a checkpoint when the worker is stopped
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class Scheduler:
         self._renewed_at = 0.0
         self._wanted: str | None = None
         self._strays: dict[int, float] = {}  # attempt id -> since when its row is not running
+        self._starts: dict[int, tuple[int, float]] = {}  # trial id -> how often and when last it was started here
 
     def serve(self) -> None:
         """Work until told to stop."""
@@ -114,7 +116,7 @@ class Scheduler:
         if job is None:
             return None
         log.info("Claimed job %s (%s)", job.id, job.name)
-        self._renewed_at, self._wanted = time.monotonic(), job.wanted
+        self._renewed_at, self._wanted, self._starts = time.monotonic(), job.wanted, {}
         return Claim.of(job)
 
     def _database_answered(self) -> None:
@@ -216,7 +218,7 @@ class Scheduler:
             verdict = reason_to_give_up(claim.spec, rows, [t.message for t in known])
             if verdict is not None:
                 return self._end(claim, running, "failed", *verdict)
-            waiting = next((t for t in known if t.state == "waiting"), None)
+            waiting = next((t for t in known if t.state == "waiting" and self._may_start(t)), None)
             if waiting is not None:
                 self._start(claim, waiting, slot)
                 continue
@@ -251,6 +253,11 @@ class Scheduler:
                 message=point.reason,
             )
 
+    def _may_start(self, trial: Trial) -> bool:
+        """Whether a trial has waited long enough since its last start: 2 s, 4 s, … so that a fault may pass."""
+        count, last_at = self._starts.get(trial.id, (0, 0.0))
+        return count == 0 or time.monotonic() - last_at >= min(LONGEST_RETRY_DELAY_S, 2.0**count)
+
     def _start(self, claim: Claim, trial: Trial, slot: Slot) -> None:
         """Record an attempt and place it. Should the worker die in between, the child does too, and it is lost."""
         folder = f"{claim.job_id}/{trial.number:05d}-{secrets.token_hex(6)}"
@@ -267,6 +274,7 @@ class Scheduler:
             )
             attempts.set_process(session, attempt.id, attempt.token, slot.process)
             checkpoint = attempts.newest_checkpoint(session, trial.id)
+        self._starts[trial.id] = (self._starts.get(trial.id, (0, 0.0))[0] + 1, time.monotonic())
         resume_from = checkpoint.path if checkpoint is not None else None
         self._engine.place(slot, Order(attempt.id, attempt.token, _spec(claim.spec, trial), folder, resume_from))
         log.info("Trial %d of %s runs on %s (attempt %d)", trial.number, claim.job_id, slot.name, attempt.number)

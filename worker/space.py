@@ -44,16 +44,17 @@ def octaves(low: int, high: int) -> tuple[int, ...]:
 
 
 def update_intervals(space: Space, plan: Plan) -> tuple[int, ...]:
-    """The values of ΔT (optimizer steps) that update masks at least once in a run; the lowest if none does."""
+    """The values of ΔT (optimizer steps) that update masks at least once whatever T_end; none for a short run."""
     low, high = space.delta_t_steps
-    longest = math.ceil(space.t_end_fraction[1] * plan.total_steps) - 1
-    return octaves(low, max(low, min(high, longest)))
+    longest = math.ceil(space.t_end_fraction[0] * plan.total_steps) - 1
+    return octaves(low, min(high, longest)) if longest >= low else ()
 
 
 def walk(space: Space, plan: Plan, family: str, pick: Callable[[Axis], int]) -> Configuration:
     """The configuration of a family that `pick` chooses, an index per axis.
 
-    Families with the same feasible sparsities share one sparsity axis, because there an index means the same.
+    Families with the same feasible sparsities share one sparsity axis, because there an index means the same. In a
+    run too short for any mask update every schedule trains alike, so only the first method, at its lowest ΔT, is left.
     """
 
     def value(name: str, values: tuple[Any, ...], ordered: bool = True) -> Any:
@@ -61,14 +62,17 @@ def walk(space: Space, plan: Plan, family: str, pick: Callable[[Axis], int]) -> 
 
     sparsities = tuple(round(p.nominal_sparsity, 6) for p in plan.grid(family))  # as they are stored
     sparsity = value(f"sparsity:{digest(sparsities, 6)}", sparsities)
-    method = value("method", space.methods, ordered=False)
+    intervals = update_intervals(space, plan)
+    method = value("method", space.methods if intervals else space.methods[:1], ordered=False)
     distribution = value("distribution", space.distributions, ordered=False)
     schedule = MaskSchedule(method=method, distribution=distribution)
-    if schedule.is_dynamic:
+    if schedule.is_dynamic and not intervals:
+        schedule = MaskSchedule(method=method, distribution=distribution, delta_t_steps=space.delta_t_steps[0])
+    elif schedule.is_dynamic:
         schedule = MaskSchedule(
             method=method,
             distribution=distribution,
-            delta_t_steps=value("delta_t_steps", update_intervals(space, plan)),
+            delta_t_steps=value("delta_t_steps", intervals),
             drop_fraction=value("drop_fraction", fractions(*space.drop_fraction)),
             anneal=value("anneal", space.anneals, ordered=False),
             t_end_fraction=value("t_end_fraction", fractions(*space.t_end_fraction)),

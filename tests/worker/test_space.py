@@ -1,5 +1,7 @@
 """The axes of a search."""
 
+import pytest
+
 from sparseift.masks.schedules import MaskSchedule
 from sparseift.records import Configuration, Space
 from tests.worker.fakes import make_plan
@@ -17,9 +19,17 @@ def test_grids_hold_their_ends_by_hand() -> None:
 def test_update_intervals_update_masks_at_least_once() -> None:
     space = Space(delta_t_steps=(50, 1000), t_end_fraction=(0.5, 0.75))
     plan = make_plan()
-    assert max(update_intervals(space, plan)) <= 299  # T_end = 300 of 400 steps
-    assert MaskSchedule("rigl", 283, 0.3, t_end_fraction=0.75).count_updates(plan.total_steps) == 1
-    assert update_intervals(Space(delta_t_steps=(800, 1000)), plan) == (800,)
+    assert update_intervals(space, plan) == (50, 71, 100, 141)  # T_end is 200 of 400 steps at the lowest
+    assert MaskSchedule("rigl", 141, 0.3, t_end_fraction=0.5).count_updates(plan.total_steps) == 1
+
+
+@pytest.mark.parametrize("methods", [("static", "rigl"), ("rigl", "set")])
+def test_a_run_too_short_for_updates_has_one_schedule(methods: tuple[str, ...]) -> None:
+    space, plan = Space(methods=methods, delta_t_steps=(800, 1000)), make_plan()
+    assert update_intervals(space, plan) == ()
+    configuration = walk(space, plan, "sparse_wide", lambda axis: len(axis.values) - 1)
+    assert configuration.schedule == MaskSchedule(methods[0], delta_t_steps=800 if methods[0] == "rigl" else 100)
+    assert len(indices(space, plan, configuration)) == 1  # its sparsity
 
 
 def test_static_asks_for_no_schedule_and_single_values_are_not_asked_for() -> None:
