@@ -11,7 +11,7 @@ from sparseift.errors import Infeasible, InvalidValue
 from sparseift.families.family import Family
 from sparseift.families.wide import wide_size
 from sparseift.flops import count
-from sparseift.records import DENSE, JobSpec, Plan, Point
+from sparseift.records import DENSE, DataShape, JobSpec, Plan, Point
 from sparseift.training.recipes import resolve
 from sparseift.training_flops import training_flops
 
@@ -40,7 +40,7 @@ def make_plan(spec: JobSpec) -> Plan:
     shape = dataset.shape(dataset.resolve(spec.dataset.arguments))
     recipe = resolve(shape.task, spec.training)
     points = tuple(
-        _point(spec, card, family, nominal)
+        _point(spec, card, shape, family, nominal)
         for family in spec.families
         if family != DENSE
         for nominal in _nominals(spec, card, catalog.get("family", family))
@@ -58,7 +58,9 @@ def make_plan(spec: JobSpec) -> Plan:
         total_steps=steps,
         batch_size=batch,
     )
-    return Plan(dataset.metric, steps, batch, dense, points, spent, _memory_bytes(spec, card, dense, points, batch))
+    return Plan(
+        dataset.metric, steps, batch, dense, points, spent, _memory_bytes(spec, card, shape, dense, points, batch)
+    )
 
 
 def _nominals(spec: JobSpec, card: ModelCard, family: Family) -> tuple[float, ...]:
@@ -73,9 +75,7 @@ def _nominals(spec: JobSpec, card: ModelCard, family: Family) -> tuple[float, ..
     return tuple(chosen.values())
 
 
-def _point(spec: JobSpec, card: ModelCard, family: str, nominal: float) -> Point:
-    dataset: DatasetCard = catalog.get("dataset", spec.dataset.name)
-    shape = dataset.shape(dataset.resolve(spec.dataset.arguments))
+def _point(spec: JobSpec, card: ModelCard, shape: DataShape, family: str, nominal: float) -> Point:
     try:
         return plan_point(
             card, spec.model.arguments, shape, family, nominal, scope=spec.scope, nonlinearity=spec.nonlinearity
@@ -84,14 +84,14 @@ def _point(spec: JobSpec, card: ModelCard, family: str, nominal: float) -> Point
         return Point(family, nominal, feasible=False, reason=str(refusal))
 
 
-def _memory_bytes(spec: JobSpec, card: ModelCard, dense: Point, points: tuple[Point, ...], batch: int) -> int:
+def _memory_bytes(
+    spec: JobSpec, card: ModelCard, shape: DataShape, dense: Point, points: tuple[Point, ...], batch: int
+) -> int:
     """Estimate of one training of the largest point: parameters with their optimizer state, and activations.
 
-    Activations are the dense model's, scaled by the executed FLOPs' square root for wider layers: an estimate, said so
-    wherever it is shown.
+    Activations are the dense model's, scaled by the square root of the executed FLOPs' growth (a k times wider layer
+    executes k² the FLOPs on k times the activations): an estimate, said so wherever it is shown.
     """
-    dataset: DatasetCard = catalog.get("dataset", spec.dataset.name)
-    shape = dataset.shape(dataset.resolve(spec.dataset.arguments))
     with torch.device("meta"):
         model = catalog.load(card.build)(shape, **card.resolve(spec.model.arguments))
     activations = count(model, example_of(shape)).activation_bytes * batch

@@ -116,9 +116,7 @@ def test_every_linear_layer_meets_its_budget_or_is_refused(
     check_budget(mlp(width, depth), torch.zeros(1, 16), family, sparsity, scope, "uniform")
 
 
-def check_budget(
-    model: nn.Module, x: Tensor, family: str, sparsity: float, scope: str, distribution: str
-) -> None:
+def check_budget(model: nn.Module, x: Tensor, family: str, sparsity: float, scope: str, distribution: str) -> None:
     sparsity = catalog.get("family", family).snap(sparsity)
     before = {name: type(m) for name, m in model.named_modules()}
     dense = count(model, x).total

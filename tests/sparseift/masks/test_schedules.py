@@ -84,8 +84,6 @@ def test_training_flops_of_rigl_are_the_papers() -> None:
 
 def test_training_flops_of_dense_static_and_set_are_three_forwards() -> None:
     for schedule in (None, MaskSchedule("static"), MaskSchedule("set")):
-        spent = training_flops(
-            schedule, sparse_forward=7, unmasked_forward=70, step=11, total_steps=20, batch_size=4
-        )
+        spent = training_flops(schedule, sparse_forward=7, unmasked_forward=70, step=11, total_steps=20, batch_size=4)
         assert spent == 3 * 7 * 11 * 4
     assert math.isfinite(overhead(0.95, 50))

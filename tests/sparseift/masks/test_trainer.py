@@ -162,7 +162,10 @@ def test_set_grows_anywhere_and_by_its_seed() -> None:
 
 def test_two_parameter_groups_keep_their_own_masks() -> None:
     model = model_with_masks()
-    groups = [{"params": model[4].parameters(), "lr": 0.2}, {"params": [*model[0].parameters(), *model[7].parameters()]}]
+    groups = [
+        {"params": model[4].parameters(), "lr": 0.2},
+        {"params": [*model[0].parameters(), *model[7].parameters()]},
+    ]
     optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9)
     want = active(model)
     MaskTrainer(model, optimizer, SCHEDULES["rigl"], total_steps=20, seed=0)

