@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -43,8 +44,13 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    url = os.environ.get("SPARSEIFT_DATABASE")  # where other users of the machine do not see a password
     line.add_argument(
-        "--database", required=True, metavar="URL", help="sqlite:///FILE, FILE, or postgresql+psycopg://…"
+        "--database",
+        required=url is None,
+        default=url,
+        metavar="URL",
+        help="sqlite:///FILE, FILE, or postgresql+psycopg://… (or in SPARSEIFT_DATABASE)",
     )
     line.add_argument("--artifacts", required=True, type=Path, metavar="DIR", help="checkpoints and logs of attempts")
     line.add_argument("--data", required=True, type=Path, metavar="DIR", help="fetched data sets")

@@ -32,7 +32,7 @@ def best(job: JobId = "last", as_json: AsJson = False, api: Api = DEFAULT_API) -
         if as_json:
             out.print_json(json.dumps(client.best(job_id)))
         else:
-            _show_best(client.curve(job_id), out)
+            _show_best(client.best(job_id), out)
 
 
 def curve(

@@ -1,5 +1,6 @@
 """`sparseift data list` and `sparseift data fetch`: the data sets on this machine."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -8,11 +9,16 @@ from rich.table import Table
 
 from sparseift import catalog
 from sparseift.cards import DatasetCard
+from sparseift.cli.failures import UsageProblem
 from sparseift.cli.folders import Folders
-from sparseift.cli.options import DEFAULT_DATA, Data, examples, out
+from sparseift.cli.options import DEFAULT_DATA, Data, examples, out, working
 
 LIST_EXAMPLES = examples("sparseift data list")
-FETCH_EXAMPLES = examples("sparseift data fetch cifar10", "sparseift data fetch sotu --data /data/sparseift")
+FETCH_EXAMPLES = examples(
+    "sparseift data fetch cifar10",
+    "sparseift data fetch cifar10 --from ~/Downloads/cifar-10-batches-py",
+    "sparseift data fetch sotu --data /data/sparseift",
+)
 
 
 def list_data() -> None:
@@ -26,21 +32,28 @@ def list_data() -> None:
 
 
 def fetch_data(
-    name: Annotated[str, typer.Argument(help="A name of `sparseift data list`.")], data: Data = DEFAULT_DATA
+    name: Annotated[str, typer.Argument(help="A name of `sparseift data list`.")],
+    source: Annotated[Path | None, typer.Option("--from", help="A local copy to read in place of a download.")] = None,
+    data: Data = DEFAULT_DATA,
 ) -> None:
     """Fetch a data set into the data folder, check it, and decode it once.
 
     What is there already is checked and kept; a broken download leaves nothing behind that is taken for data.
     """
     card: DatasetCard = catalog.get("dataset", name)
+    if source is not None and card.fetch is None:
+        raise UsageProblem(f"{card.name} comes with a package; --from is for data sets that are downloaded.")
     folders = Folders(data)
     folders.create()
-    prepare(card, folders, {})
+    prepare(card, folders, {}, source)
     out.print(f"{card.name} is ready in {folders.datasets}.", highlight=False, soft_wrap=True)
 
 
-def prepare(card: DatasetCard, folders: Folders, arguments: dict[str, Any]) -> None:
+def prepare(card: DatasetCard, folders: Folders, arguments: dict[str, Any], source: Path | None = None) -> None:
     """Fetches and decodes a data set as trials will load it, so that trials only read.
+
+    Args:
+        source: a local copy to read in place of a download.
 
     Raises:
         DataError: a corrupt or incomplete download, or a missing package.
@@ -49,8 +62,9 @@ def prepare(card: DatasetCard, folders: Folders, arguments: dict[str, Any]) -> N
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         with Progress(*columns, console=out, disable=not out.is_terminal) as bars:
             task = bars.add_task(card.name, total=card.size_bytes or None)
+            local = {} if source is None else {"source": source}
             catalog.load(card.fetch)(
-                folders.datasets, lambda done, total: bars.update(task, completed=done, total=total or None)
+                folders.datasets, lambda done, total: bars.update(task, completed=done, total=total or None), **local
             )
-    with out.status(f"Preparing {card.name}…"):
+    with working(f"Preparing {card.name}…"):
         catalog.load(card.load)(folders.datasets, **card.resolve(arguments))

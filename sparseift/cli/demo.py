@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from sparseift import catalog
 from sparseift.cli import jobfile
@@ -29,7 +30,7 @@ JOB = Path(str(files("sparseift.cli") / "demo.yaml"))
 def demo(
     data: Data = DEFAULT_DATA,
     output: Annotated[Path, typer.Option("--output", help="Folder of the saved curve.")] = Path("demo-output"),
-    job: Annotated[Path, typer.Option("--job", help="Another job file in place of the demo's.")] = JOB,
+    job: Annotated[Path | None, typer.Option("--job", help="Another job file in place of the demo's.")] = None,
     serve_on: Annotated[
         bool | None,
         typer.Option("--serve/--no-serve", help="Go on serving the results; without it, only on a terminal."),
@@ -40,7 +41,7 @@ def demo(
     Starts API, worker and notebooks on free ports around the data folder, prepares the data, submits the demo's job
     and follows it. Ctrl-C ends it; what was trained stays in the data folder.
     """
-    document = jobfile.read(job)
+    document = jobfile.read(job or JOB)
     folders = Folders(data)
     folders.create()
     output.mkdir(parents=True, exist_ok=True)
@@ -52,13 +53,16 @@ def demo(
             job_id = str(client.submit(document.document)["id"])
             out.print(f"Submitted {job_id} to {stack.api}; logs are in {folders.logs}.", highlight=False)
             ended = Follower(client, job_id, out, look_after=stack.watch).run()
-            show_answer(client.curve(job_id), out)
+            answer = client.curve(job_id)
+            show_answer(answer, out)
             if ended["state"] != "succeeded":
                 err.print(f"The job is {ended['state']}: {ended['message']}", style="red", highlight=False)
                 raise typer.Exit(FAILED)
             for name in ("curve.html", "curve.png"):
                 save_curve(client, job_id, output / name, "html" if name.endswith("html") else "png")
                 out.print(f"Saved {output / name}", highlight=False, soft_wrap=True)
+            with (output / "answer.txt").open("w", encoding="utf-8") as file:
+                show_answer(answer, Console(file=file, width=80))
             if out.is_terminal if serve_on is None else serve_on:
                 out.print(f"Notebook  {stack.notebooks}/?job={job_id}   (Ctrl-C ends)", highlight=False)
                 stack.watch_for_ever()

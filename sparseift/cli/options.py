@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, or `last` for the newest one.")]
 
 DEFAULT_API = DEFAULT_URL
+
+
+def working(sentence: str) -> AbstractContextManager[object]:
+    """A spinner while something takes seconds; a plain line where there is no terminal."""
+    if out.is_terminal:
+        return out.status(sentence)
+    out.print(sentence, highlight=False)
+    return nullcontext()
 
 
 def examples(*lines: str) -> str:

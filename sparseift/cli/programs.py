@@ -31,10 +31,13 @@ def root() -> Path:
     return folder
 
 
-def environment() -> dict[str, str]:
-    """This process's environment, with the programs importable by the children."""
+def environment(database: str) -> dict[str, str]:
+    """This process's environment, with the programs importable by the children and the database's address.
+
+    The address goes here and not into command lines, which every user of the machine can read.
+    """
     paths = [str(root()), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "SPARSEIFT_DATABASE": database}
 
 
 def command(module: str, *arguments: str) -> list[str]:

@@ -1,14 +1,14 @@
 """`sparseift serve` and `sparseift worker`: the programs, on this machine."""
 
 import os
-from contextlib import ExitStack, nullcontext, suppress
+from contextlib import ExitStack, suppress
 from typing import Annotated
 
 import typer
 
 from sparseift.cli import programs
 from sparseift.cli.folders import Folders
-from sparseift.cli.options import DEFAULT_DATA, Data, Database, err, examples, out
+from sparseift.cli.options import DEFAULT_DATA, Data, Database, err, examples, out, working
 from sparseift.cli.signals import interruptible
 from sparseift.cli.stack import Stack, default_slots
 
@@ -52,7 +52,7 @@ def serve(
         say=lambda sentence: err.print(sentence, style="yellow", highlight=False),
     )
     with interruptible(), suppress(KeyboardInterrupt), ExitStack() as running:
-        with out.status("Starting…") if out.is_terminal else nullcontext():
+        with working("Starting…"):
             running.enter_context(stack)
         out.print(f"API        {stack.api}/docs", highlight=False)
         out.print(f"Notebooks  {stack.notebooks}", highlight=False)
@@ -78,11 +78,10 @@ def worker(
     folders.create()
     line = programs.command(
         "worker",
-        *("--database", database or folders.database),
         *("--artifacts", str(folders.artifacts)),
         *("--data", str(folders.datasets)),
         *("--slots", str(default_slots() if slots is None else slots)),
         *(("--threads-per-slot", str(threads_per_slot)) if threads_per_slot else ()),
         *("--lease-ttl-s", str(lease_ttl_s)),
     )
-    os.execve(line[0], line, programs.environment())
+    os.execve(line[0], line, programs.environment(database or folders.database))

@@ -90,9 +90,8 @@ class Stack:
             time.sleep(TICK)
 
     def _commands(self) -> dict[str, list[str]]:
-        service = ("--database", self.database, "--host", HOST, "--port", str(self.port))
+        service = ("--host", HOST, "--port", str(self.port))
         worker = (
-            *("--database", self.database),
             *("--artifacts", str(self.folders.artifacts)),
             *("--data", str(self.folders.datasets)),
             *("--slots", str(self.slots)),
@@ -107,7 +106,7 @@ class Stack:
         return {name: line for name, line in commands.items() if name != "worker" or self.slots}
 
     def _child(self, name: str, command: list[str]) -> Child:
-        return Child(name, command, programs.environment(), self.folders.logs / f"{name}.log")
+        return Child(name, command, programs.environment(self.database), self.folders.logs / f"{name}.log")
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY
