@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -28,7 +29,7 @@ def test_annealing_by_hand() -> None:
 def test_annealing_never_rises_and_stays_in_range(anneal: str) -> None:
     schedule = MaskSchedule("rigl", anneal=anneal)
     values = [schedule.drop_fraction_at(t, 200) for t in range(1, 201)]
-    assert all(a >= b - 1e-15 for a, b in zip(values, values[1:], strict=False))
+    assert all(a >= b - 1e-15 for a, b in itertools.pairwise(values))
     assert all(0.0 <= v <= 0.3 for v in values)
 
 

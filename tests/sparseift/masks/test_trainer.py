@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from tests.sparseift.masks.reference import ReferenceTrainer
 from sparseift.errors import CheckpointError, InvalidValue
 from sparseift.masks.schedules import METHODS, MaskSchedule
 from sparseift.masks.state import attach_random_masks, masks_of
 from sparseift.masks.trainer import MaskTrainer, SkippedUpdate
+from tests.sparseift.masks.reference import ReferenceTrainer
 
 OPTIMIZERS = {
     "sgd": lambda p: torch.optim.SGD(p, lr=0.1),
