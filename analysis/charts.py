@@ -62,6 +62,7 @@ def iso_flop_chart(
         description=describe(curve),
         title=_title(curve, ground, width, captioned),
         autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+        usermeta={"embedOptions": {"actions": False}},  # its menu offers an editor on another host
         padding={"left": 4, "right": 8, "top": 8, "bottom": 8},
     )
     return _styled(chart, ground)
@@ -72,7 +73,7 @@ def caption(curve: Curve) -> str:
     y, points = y_range(curve), curve.points
     cut = any(e is not None and not y.low <= e <= y.high for p in points for e in (p.low, p.high))
     clauses = {
-        "Mean and 95 % interval over seeds.": True,
+        "Mean and 95 % interval over seeds.": bool(curve.dense or points),
         "Hollow: one seed.": any(len(p.seeds) == 1 for p in points),
         "Ring: best of its family.": bool(curve.best),
         "Thin ring: within noise of it.": any(p.within_noise and p.leads for p in points),
@@ -186,11 +187,13 @@ def _x_axis(ticks: tuple[float, ...], ground: Ground) -> alt.Axis:
 
 
 def _y_axis(curve: Curve) -> alt.Axis:
+    has_values = bool(curve.dense or curve.points)
     return alt.Axis(
         tickCount=6,
         ticks=False,
         labelPadding=8,
-        labels=bool(curve.dense or curve.points),
+        labels=has_values,
+        grid=has_values,
         title=None,
     )
 

@@ -1,0 +1,82 @@
+"""`python -m analysis.notebooks`: serve the notebooks on loopback, reading a service over HTTP."""
+
+import argparse
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from ipaddress import ip_address
+
+import uvicorn
+
+from analysis.notebooks.api import DEFAULT_URL, VARIABLE
+
+REFUSED = 2  # exit code of a command line that cannot be served
+GRACE_S = 3  # given to open pages when the server ends
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGTERM or Ctrl-C; 2 and one sentence where it cannot."""
+    options = _parser().parse_args(arguments)
+    if not _is_loopback(options.host):
+        return _refuse(
+            f"--host is {options.host}; notebooks have no login yet and listen on loopback only (127.0.0.1)."
+        )
+    if not options.api.startswith(("http://", "https://")):
+        return _refuse(f"--api is {options.api}; it must be an address such as {DEFAULT_URL}.")
+    try:
+        listener = _listen(options.host, options.port)
+    except OSError as error:
+        return _refuse(
+            f"Port {options.port} on {options.host} cannot be used ({error.strerror}); choose another --port."
+        )
+    os.environ[VARIABLE] = options.api  # where the notebooks' kernels, threads of this process, read it
+    from analysis.notebooks.server import build  # marimo: a second, for which no refusal should wait
+
+    config = uvicorn.Config(
+        build((options.host,)), log_level="warning", timeout_graceful_shutdown=GRACE_S, server_header=False
+    )
+    with listener:
+        uvicorn.Server(config).run(sockets=[listener])
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis.notebooks",
+        description="Serve the notebooks.",
+        epilog=f"Example: python -m analysis.notebooks --api {DEFAULT_URL} --port 8001",
+    )
+    parser.add_argument("--api", default=os.environ.get(VARIABLE, DEFAULT_URL), help="address of the service")
+    parser.add_argument("--host", default="127.0.0.1", help="loopback address to listen on")
+    parser.add_argument("--port", type=int, default=8001, choices=range(1, 65536), metavar="PORT")
+    return parser
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(socket.SOMAXCONN)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _refuse(sentence: str) -> int:
+    print(sentence, file=sys.stderr)  # noqa: T201 (what a command has to say)
+    return REFUSED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
