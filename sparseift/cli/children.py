@@ -33,6 +33,7 @@ class Child:
     log: Path
     pauses: tuple[float, ...] = PAUSES
     process: subprocess.Popen[bytes] | None = None
+    log_begin: int = 0  # bytes of the log before this start
     crashes: int = 0
     started_at: float = 0.0  # monotonic seconds
     restart_at: float | None = None  # monotonic seconds; None while it runs
@@ -41,6 +42,7 @@ class Child:
         """Starts it in a session of its own: a Ctrl-C in the terminal reaches only us, who end it in order."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
+            self.log_begin = log.tell()
             self.process = subprocess.Popen(
                 self.command,
                 env=self.environment,
@@ -74,7 +76,9 @@ class Child:
 
     def describe_end(self, code: int) -> str:
         """Why it is given up, with the end of its log."""
-        lines = self.log.read_text(errors="replace").splitlines()[-TAIL:] if self.log.exists() else []
+        with self.log.open("rb") as log:
+            log.seek(self.log_begin)
+            lines = log.read().decode(errors="replace").splitlines()[-TAIL:]
         shown = "".join(f"\n  {line}" for line in lines)
         return f"{self.name} ended with code {code}; the end of {self.log}:{shown}"
 
