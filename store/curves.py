@@ -2,15 +2,13 @@
 
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Select, literal_column, select
+from sqlalchemy import Select, literal_column, select
 from sqlalchemy.orm import Session
 
 from analysis.measurement import Measurement
 from store.tables import Trial
 
-IS_COMPLETE: ColumnElement[bool] = literal_column(
-    "trial.state = 'complete'", Boolean
-)  # the index's own predicate: a bound value would not match it
+IS_COMPLETE = Trial.state == literal_column("'complete'")  # the index's predicate: a bound value would not match it
 
 
 def query(job_id: str) -> Select[*tuple[Any, ...]]:

@@ -37,7 +37,7 @@ def create(session: Session, spec: JobSpec, plan: Plan, idempotency_key: str | N
         "created_at_s": now(),
         "updated_at_s": now(),
     }
-    statement = insert_unless_exists(session, Job, values, ["idempotency_key"])
+    statement = insert_unless_exists(session, Job, ["idempotency_key"]).values(values).returning(Job)
     job = session.scalars(statement).one_or_none()
     if job is not None:
         events.append(session, job.id, "job.queued", {"state": "queued", "name": job.name})

@@ -12,8 +12,6 @@ from sparseift.records import Progress
 from store.rows import insert_unless_exists, lock_owned_attempt
 from store.tables import Attempt, Report, Trial
 
-ROWS_PER_INSERT = 500  # of 10 values each: below SQLite's 32,766 and PostgreSQL's 65,535 parameters
-
 
 def write_reports(session: Session, attempt_id: int, token: str, reports: Sequence[Progress]) -> None:
     """Write a batch. A step that was written before keeps its first report, so that a batch can be sent again.
@@ -25,9 +23,8 @@ def write_reports(session: Session, attempt_id: int, token: str, reports: Sequen
     """
     lock_owned_attempt(session, attempt_id, token)
     rows = [{"attempt_id": attempt_id, **_finite(asdict(report))} for report in reports]
-    for first in range(0, len(rows), ROWS_PER_INSERT):
-        batch = rows[first : first + ROWS_PER_INSERT]
-        session.execute(insert_unless_exists(session, Report, batch, ["attempt_id", "step"]))
+    if rows:
+        session.execute(insert_unless_exists(session, Report, ["attempt_id", "step"]), rows)
 
 
 def reports(session: Session, trial_id: int, limit: int = 500) -> list[Report]:

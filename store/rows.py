@@ -6,10 +6,9 @@ write transaction already excludes the others, and `FOR UPDATE` compiles to noth
 
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Insert, Select, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.dml import ReturningInsert
 
 from store.errors import Fenced, NotFound, StateConflict
 from store.tables import Attempt, Base, Job, Trial
@@ -82,14 +81,11 @@ def move_trial(session: Session, trial_id: int, old_state: str, **values: Any) -
     return trial
 
 
-def insert_unless_exists(
-    session: Session, table: type[Base], values: dict[str, Any] | list[dict[str, Any]], unique: list[str]
-) -> ReturningInsert[Any]:
-    """INSERT … ON CONFLICT (unique) DO NOTHING RETURNING *: concurrent writers of one key make one row."""
+def insert_unless_exists(session: Session, table: type[Base], unique: list[str]) -> Insert:
+    """INSERT … ON CONFLICT (unique) DO NOTHING: concurrent writers of one key make one row."""
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table).values(values).on_conflict_do_nothing(index_elements=unique)
-    returning: ReturningInsert[Any] = statement.returning(table)
-    return returning
+    statement: Insert = dialect.insert(table).on_conflict_do_nothing(index_elements=unique)
+    return statement
 
 
 def _locked(query: Select[Entity]) -> Select[Entity]:

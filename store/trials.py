@@ -70,8 +70,8 @@ def add(
         "parameters": point.parameters if point.feasible else None,
         "nonzero_parameters": point.nonzero_parameters if point.feasible else None,
     }
-    statement = insert_unless_exists(session, Trial, values, ["job_id", "number"])
-    trial: Trial | None = session.scalars(statement).one_or_none()
+    statement = insert_unless_exists(session, Trial, ["job_id", "number"]).values(values).returning(Trial)
+    trial = session.scalars(statement).one_or_none()
     if trial is None:
         raise StateConflict(f"Job '{job_id}' already has a trial {number}.", job.state)
     payload = {"trial": number, "kind": kind, "family": trial.family, "state": state, "reason": reason}
