@@ -159,7 +159,7 @@ def _convert(name: str, value: Any, kind: Any) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if kind is bool and isinstance(value, bool):
         return value
-    if kind is int and number and value == int(value):
+    if kind is int and number and float(value).is_integer():
         return int(value)
     if kind is float and number:
         return float(value)

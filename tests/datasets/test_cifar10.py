@@ -32,7 +32,7 @@ def made_up() -> Arrays:
 def write_batches(folder: Path, pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
     folder.mkdir(parents=True)
     for i, name in enumerate([*(f"data_batch_{j}" for j in range(1, 6)), "test_batch"]):
-        part = slice(i * 10_000, (i + 1) * 10_000)
+        part = slice(i * len(labels) // 6, (i + 1) * len(labels) // 6)
         batch = {b"data": pixels[part].reshape(-1, 3072), b"labels": labels[part].tolist(), b"batch_label": b"made up"}
         (folder / name).write_bytes(pickle.dumps(batch, protocol=2))
 
@@ -94,8 +94,8 @@ def test_a_pickle_that_names_code_is_refused(tmp_path: Path) -> None:
 
 
 def test_too_few_images_are_refused(tmp_path: Path, made_up: Arrays) -> None:
-    write_batches(tmp_path / BATCHES, made_up["pixels"][:100], made_up["labels"][:100])
-    with pytest.raises(DataError, match="holds 100 images and 100 labels; CIFAR-10 has 60000 of each"):
+    write_batches(tmp_path / BATCHES, made_up["pixels"][:600], made_up["labels"][:600])
+    with pytest.raises(DataError, match="holds 600 images and 600 labels; CIFAR-10 has 60000 of each"):
         read_pickles(tmp_path / BATCHES)
 
 

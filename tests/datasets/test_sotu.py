@@ -28,12 +28,12 @@ def test_tokens_spell_the_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         (speeches / f"{1800 + i}.txt").write_text(words * 20, "utf-8")
     monkeypatch.setattr("sys.path", [str(tmp_path / "site"), *sys.path])
 
-    splits = load(tmp_path, vocabulary=400, context=32)
+    splits = load(tmp_path, vocabulary=320, context=32)
     texts = read_texts()
     assert {name: len(part) for name, part in texts.items()} == {"train": 36, "validation": 2, "test": 2}
-    with np.load(tmp_path / "sotu" / "bpe-400.npz") as kept:
+    with np.load(tmp_path / "sotu" / "bpe-320.npz") as kept:
         tokenizer = Tokenizer.from_str(kept["tokenizer"].tobytes().decode())
-    assert tokenizer.get_vocab_size() == 400
+    assert tokenizer.get_vocab_size() == 320
     for name in ("train", "validation", "test"):
         split = getattr(splits, name)
         assert split.tokens.dtype == np.uint16
@@ -41,7 +41,7 @@ def test_tokens_spell_the_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ends = np.flatnonzero(split.tokens == 0)
         assert len(ends) == len(texts[name])
         assert tokenizer.decode(split.tokens[: ends[0]].tolist()) == texts[name][0]
-    assert load(tmp_path, vocabulary=400, context=64).shape.input_shape == (64,)  # from the same file
+    assert load(tmp_path, vocabulary=320, context=64).shape.input_shape == (64,)  # from the same file
 
 
 def test_shape_needs_no_tokenizer() -> None:
