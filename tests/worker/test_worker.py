@@ -10,14 +10,13 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from psycopg import sql
 from sqlalchemy import make_url, select
 
 from sparseift.records import Budget, JobSpec
 from store import attempts, jobs, trials
 from store.sessions import Database
 from store.tables import Attempt, Event, Job, Trial
-from tests.conftest import PostgreSQL
-from tests.conftest import _plain as plain
 from tests.worker.conftest import ROOT, Workers, wait_until
 from tests.worker.fakes import REFUSAL, make_plan, make_spec, submit
 from tests.worker.test_search import simulate
@@ -135,19 +134,25 @@ def test_cancel_ends_what_runs_within_five_seconds(database: Database, workers: 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_an_outage_longer_than_the_leases_loses_no_attempt(
-    database: Database, database_url: str, postgres: PostgreSQL, workers: Workers
+    database: Database, database_url: str, workers: Workers
 ) -> None:
     spec = make_spec({"steps": 60, "step_s": 0.1}, budget=Budget(1, 0))
     job_id = submit(database, spec)
     worker = workers.start("--lease-ttl-s", "2", "--until-idle")
     wait_until(lambda: len(running(database)) == 2)
     database.close()
-    name = make_url(database_url).database or ""
-    postgres.run("ALTER DATABASE {} ALLOW_CONNECTIONS false", name)
-    with psycopg.connect(plain(postgres.url), autocommit=True) as connection:
-        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
-    time.sleep(4.0)
-    postgres.run("ALTER DATABASE {} ALLOW_CONNECTIONS true", name)
+    url = make_url(database_url)
+    server = url.set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
+    with psycopg.connect(server, autocommit=True) as connection:
+        allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+        name = sql.Identifier(url.database or "")
+        connection.execute(allow.format(name, sql.Literal(False)))
+        try:
+            ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+            connection.execute(ended, [url.database])
+            time.sleep(4.0)
+        finally:
+            connection.execute(allow.format(name, sql.Literal(True)))
     workers.finish(worker)
     assert "The database is away" in workers.log.read_text()
     assert_is_undisturbed(database, job_id, spec)
