@@ -14,14 +14,13 @@ from types import FrameType
 from typing import NoReturn
 
 import uvicorn
-from sqlalchemy.exc import SQLAlchemyError
 
 from service import logs
 from service.app import create_app
 from service.settings import Settings
 from sparseift.errors import InvalidValue
-from store import migrate, urls
-from store.errors import WrongRevision
+from store import migrate
+from store.errors import Unavailable, WrongRevision
 from store.sessions import Database
 
 BACKLOG = 128  # connections that may wait to be accepted
@@ -108,11 +107,8 @@ def check_database(url: str) -> None:
         raise CannotStart(2, str(error)) from None
     try:
         migrate.check_revision(database)
-    except WrongRevision as error:
+    except (WrongRevision, Unavailable) as error:
         raise CannotStart(3, str(error)) from None
-    except SQLAlchemyError as error:
-        why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise CannotStart(3, f"The database {urls.masked(url)} cannot be used: {why}.") from None
     finally:
         database.close()
 
@@ -142,6 +138,9 @@ def serve(options: argparse.Namespace) -> None:
         )
     )
     shown = f"[{host}]" if ":" in host else host
+    # uvicorn takes the signals over while it serves, and raises them again once it has ended in good order.
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, _leave)
     logs.tell(f"Serving on http://{shown}:{port} (Ctrl-C or SIGTERM ends it).")
     server.run(sockets=[server_socket])
     logs.tell("Stopped.")
@@ -151,13 +150,10 @@ def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(0)
 
 
-def main() -> int:
+def main(given: Sequence[str], environment: Mapping[str, str]) -> int:
     """The program; its exit code."""
-    # uvicorn takes the signals over while it serves, and raises them again once it has ended in good order.
-    signal.signal(signal.SIGTERM, _leave)
-    signal.signal(signal.SIGINT, _leave)
     try:
-        serve(arguments(sys.argv[1:], os.environ))
+        serve(arguments(given, environment))
     except CannotStart as refusal:
         sys.stderr.write(f"{refusal}\n")
         return refusal.code
@@ -165,4 +161,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:], os.environ))

@@ -5,7 +5,16 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from service.examples import DEMO_JOB, EVENT, SHOWN_JOB, SHOWN_TRIAL
 from service.problems import Problem
+
+# Put in afterwards: FastAPI drops every null from what it writes, examples included.
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "JobBody": DEMO_JOB,
+    "JobView": SHOWN_JOB,
+    "TrialDetail": SHOWN_TRIAL,
+    "EventView": EVENT,
+}
 
 DESCRIPTION = """
 Submit a search (model × data set × families × budget) and read the iso-FLOP curve: at exactly the dense model's FLOPs,
@@ -30,5 +39,21 @@ def document(app: FastAPI) -> dict[str, Any]:
         schemas = made.setdefault("components", {}).setdefault("schemas", {})
         schemas.update(schema.pop("$defs", {}))
         schemas["Problem"] = schema
+        for name, example in EXAMPLES.items():
+            schemas[name]["examples"] = [example]
+        _forget_validation_error(made)
         app.openapi_schema = made
     return app.openapi_schema
+
+
+def _forget_validation_error(made: dict[str, Any]) -> None:
+    """FastAPI documents its own 422 where an address is all that is validated; ours is a 404 there."""
+    for item in made["paths"].values():
+        for operation in item.values():
+            operation["responses"] = {
+                status: response
+                for status, response in operation["responses"].items()
+                if status != "422" or "application/json" not in response["content"]
+            }
+    for name in ("HTTPValidationError", "ValidationError"):
+        made["components"]["schemas"].pop(name, None)

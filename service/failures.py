@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from service import problems
 from service.planner import PlannerUnavailable
 from sparseift.errors import Infeasible, InvalidValue, NothingToTransform, UnknownName
-from store.errors import IdempotencyConflict, NotFound, StateConflict, WrongRevision
+from store.errors import IdempotencyConflict, NotFound, StateConflict, Unavailable, WrongRevision
 
 log = logging.getLogger("service")
 
@@ -37,6 +37,7 @@ def register(app: FastAPI) -> None:
         (IdempotencyConflict, idempotency_conflict),
         (WrongRevision, wrong_revision),
         (PlannerUnavailable, planner_unavailable),
+        (Unavailable, database_unavailable),
         (OperationalError, database_unavailable),
         (InterfaceError, database_unavailable),
         (PoolTimeout, database_unavailable),

@@ -73,7 +73,7 @@ class ChildPlanner:
         self._books = threading.Lock()  # guards the two above, for moments
         self._pipe = threading.Lock()  # guards the child, for whole plannings
         self._child: subprocess.Popen[str] | None = None
-        self._closed = False
+        self._closed = threading.Event()
 
     def warm_up(self) -> None:
         """Start the child now, so that the first job does not wait for torch to load; returns at once."""
@@ -99,7 +99,7 @@ class ChildPlanner:
 
     def close(self) -> None:
         """End the child; a planning under way ends with PlannerUnavailable."""
-        self._closed = True
+        self._closed.set()
         child = self._child
         if child is not None:
             child.kill()
@@ -141,7 +141,7 @@ class ChildPlanner:
 
     def _living(self) -> subprocess.Popen[str]:
         """The child, started (again) where none lives. The pipe's lock is held."""
-        if self._closed:
+        if self._closed.is_set():
             raise PlannerUnavailable("The service is stopping.")
         if self._child is None or self._child.poll() is not None:
             if self._child is not None:
@@ -154,6 +154,8 @@ class ChildPlanner:
                 encoding="utf-8",
                 start_new_session=True,  # a Ctrl-C in the terminal is the service's to handle
             )
+            if self._closed.is_set():  # `close` came in between and did not see this child
+                self._child.kill()
         return self._child
 
 

@@ -3,15 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from service.examples import EVENT
+from pydantic import BaseModel, Field
 
 
 class EventView(BaseModel):
     """One thing that happened to a job. Events of a job become visible in the order of their ids."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [EVENT]})
 
     id: int
     at: datetime

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from service import pages, problems
 from service.context import Here
 from service.curves.reading import read_curve
-from service.examples import DEMO_JOB, DRY_RUN, SHOWN_JOB, SMALLEST_JOB
+from service.examples import DEMO_JOB, DRY_RUN, SMALLEST_JOB
 from service.identifiers import JOB_ID, JobId
 from service.jobs import specification, views
 from service.jobs.schemas import DryRun, JobBody, JobPage, JobState, JobView
@@ -28,7 +28,7 @@ SUBMIT_RESPONSES: dict[int | str, dict[str, Any]] = {
         "model": JobView | DryRun,
         "content": {
             "application/json": {
-                "examples": {"dry_run": {"value": DRY_RUN}, "replay": {"value": SHOWN_JOB}},
+                "examples": {"dry_run": {"value": DRY_RUN}},
             }
         },
     },

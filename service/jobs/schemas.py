@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, Strict, StrictBool, StrictInt, StringConstraints
 from pydantic.functional_validators import AfterValidator
 
-from service.examples import DEMO_JOB, SHOWN_JOB
 from sparseift import catalog
 from sparseift.records import Budget, JobSpec, Scope, Space
 
@@ -81,8 +80,6 @@ class BudgetBody(Body):
 
 class JobBody(Body):
     """A search: model × data set × families × space × budget."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [DEMO_JOB]})
 
     name: Title = Field(default="", description='For people; by default "MODEL on DATASET".')
     model: NamedBody
@@ -211,8 +208,6 @@ class JobSummary(BaseModel):
 
 class JobView(JobSummary):
     """A job."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [SHOWN_JOB]})
 
     eta_seconds: float | None = Field(description="From the median trial so far; null when unknown.")
     running: list[RunningTrial]

@@ -3,9 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from service.examples import SHOWN_TRIAL
+from pydantic import BaseModel, Field
 
 TrialState = Literal["waiting", "running", "complete", "pruned", "infeasible", "failed", "cancelled"]
 TrialKind = Literal["baseline", "search", "confirm"]
@@ -78,8 +76,6 @@ class CheckpointView(BaseModel):
 
 class TrialDetail(TrialView):
     """A trial with its attempts and its course."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [SHOWN_TRIAL]})
 
     attempts: list[AttemptView]
     checkpoint: CheckpointView | None
