@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from store.tables import Attempt, Trial
+from store.tables import Attempt, Event, Trial
 
 RECENT = 101  # trials that an estimate of a trial's time rests on
 
@@ -49,3 +49,8 @@ def configurations(session: Session, job_id: str) -> dict[str, dict[str, Any]]:
 def attempts_of(session: Session, trial_id: int) -> list[Attempt]:
     """A trial's attempts, first to last."""
     return list(session.scalars(select(Attempt).where(Attempt.trial_id == trial_id).order_by(Attempt.number)))
+
+
+def last_event(session: Session, job_id: str) -> int:
+    """Id of the job's newest event: the version of all that is shown of it. 0 for an unknown job."""
+    return session.scalars(select(func.max(Event.id)).where(Event.job_id == job_id)).one() or 0

@@ -74,6 +74,7 @@ class Trial(Base):
             "flop_ratio",
             "training_flops",
             "id",
+            "state",  # always 'complete' here; SQLite before 3.43 needs it to answer from the index alone
             sqlite_where=text("state = 'complete'"),
             postgresql_where=text("state = 'complete'"),
         ),

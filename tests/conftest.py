@@ -6,73 +6,29 @@ one that we start ourselves for the session where its programs are installed; el
 """
 
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg import sql
-from sqlalchemy import URL, make_url
 
-from store import migrate, urls
+from store import migrate
 from store.sessions import Database
-from tests.postgres import temporary_server
-
-LOCAL = "postgresql://postgres@127.0.0.1:5432/postgres"
-
-
-class PostgreSQL:
-    """A server on which this session makes databases, and removes them in the end."""
-
-    def __init__(self, url: str) -> None:
-        self.url = urls.parse(url)
-        self.prefix = f"sparseift_test_{secrets.token_hex(5)}"
-        self.made: list[str] = []
-
-    def make(self, template: str = "template0") -> str:
-        """A new database, a copy of `template`; its URL."""
-        name = f"{self.prefix}_{len(self.made)}"
-        self.run("CREATE DATABASE {} TEMPLATE {}", name, template)
-        self.made.append(name)
-        return self.url.set(database=name).render_as_string(hide_password=False)
-
-    def drop(self, name: str) -> None:
-        """Remove one of our databases, whoever is still connected to it."""
-        self.run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
-        self.made.remove(name)
-
-    def run(self, statement: str, *names: str) -> None:
-        """Run one statement outside a transaction, with quoted names in its braces."""
-        with psycopg.connect(_plain(self.url), autocommit=True) as connection:
-            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+from tests.postgres import PostgreSQL, server
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgreSQL]:
     """The PostgreSQL server of the session."""
-    given = os.environ.get("SPARSEIFT_TEST_POSTGRES")
-    if given:
-        yield from _lend(given)
-    elif _answers(LOCAL):
-        yield from _lend(LOCAL)
-    else:
-        with temporary_server() as url:
-            if url is None:
-                pytest.skip(
-                    "No PostgreSQL: set SPARSEIFT_TEST_POSTGRES to a URL, run one at 127.0.0.1:5432 that trusts user "
-                    "postgres, or install its server programs (initdb, pg_ctl)."
-                )
-            yield from _lend(url)
-
-
-@pytest.fixture(scope="session")
-def postgres_template(postgres: PostgreSQL) -> str:
-    """The name of a migrated, empty PostgreSQL database to copy."""
-    url = postgres.make()
-    migrate.upgrade(url)
-    return make_url(url).database or ""
+    with server(os.environ.get("SPARSEIFT_TEST_POSTGRES")) as url:
+        if url is None:
+            pytest.skip(
+                "No PostgreSQL: set SPARSEIFT_TEST_POSTGRES to a URL, run one at 127.0.0.1:5432 that trusts user "
+                "postgres, or install its server programs (initdb, pg_ctl)."
+            )
+        lent = PostgreSQL(url)
+        yield lent
+        lent.drop_all()
 
 
 @pytest.fixture(scope="session")
@@ -92,9 +48,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield f"sqlite:///{file}"
         return
     postgres: PostgreSQL = request.getfixturevalue("postgres")
-    url = postgres.make(request.getfixturevalue("postgres_template"))
+    url = postgres.lend()
     yield url
-    postgres.drop(make_url(url).database or "")
+    postgres.take_back(url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -106,7 +62,7 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
     postgres: PostgreSQL = request.getfixturevalue("postgres")
     url = postgres.make()
     yield url
-    postgres.drop(make_url(url).database or "")
+    postgres.drop(url)
 
 
 @pytest.fixture
@@ -115,22 +71,3 @@ def database(database_url: str) -> Iterator[Database]:
     opened = Database(database_url)
     yield opened
     opened.close()
-
-
-def _lend(url: str) -> Iterator[PostgreSQL]:
-    server = PostgreSQL(url)
-    yield server
-    for name in list(server.made):
-        server.drop(name)
-
-
-def _answers(url: str) -> bool:
-    try:
-        psycopg.connect(f"{url}?connect_timeout=3").close()
-    except psycopg.OperationalError:
-        return False
-    return True
-
-
-def _plain(url: URL) -> str:
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)

@@ -83,6 +83,7 @@ def upgrade() -> None:
             "flop_ratio",
             "training_flops",
             "id",
+            "state",
         ],
         sqlite_where=sa.text("state = 'complete'"),
         postgresql_where=sa.text("state = 'complete'"),

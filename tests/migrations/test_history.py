@@ -1,0 +1,106 @@
+"""The history of the tables: it leads to `store.tables` exactly, and back."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import main
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect
+
+from sparseift.errors import InvalidValue
+from store import jobs, migrate
+from store.sessions import Database
+from store.tables import Base
+from tests.store.samples import PLAN, SPEC
+
+ROOT = Path(__file__).resolve().parents[2]
+TABLES = {"job", "trial", "attempt", "report", "checkpoint", "event"}
+
+
+def differences(database: Database) -> list[object]:
+    """What Alembic would change to make the database equal to `store.tables`."""
+    options = {
+        "version_table": migrate.VERSION_TABLE,
+        "include_name": migrate.include_name,
+        "compare_type": True,
+    }
+    with database.engine.connect() as connection:
+        return list(compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata))
+
+
+def tables(database: Database) -> set[str]:
+    """The database's tables without the version table."""
+    with database.engine.connect() as connection:
+        return set(inspect(connection).get_table_names()) - {migrate.VERSION_TABLE}
+
+
+def test_the_migrations_make_the_tables_of_the_code(database: Database) -> None:
+    assert differences(database) == []
+    assert tables(database) == TABLES == set(Base.metadata.tables)
+
+
+def test_keys_defaults_and_indexes_are_those_of_the_code(database: Database) -> None:
+    with database.engine.begin() as connection:
+        migrated = described(connection)
+        Base.metadata.drop_all(connection)
+        Base.metadata.create_all(connection)
+        assert described(connection) == migrated
+
+
+def described(connection: Connection) -> dict[str, list[str]]:
+    """Columns with types and defaults, keys, constraints and indexes of our tables, in comparable form."""
+    inspector = inspect(connection)
+    seen: dict[str, list[str]] = {}
+    for table in sorted(TABLES):
+        for kind in ("columns", "foreign_keys", "unique_constraints", "indexes"):
+            rows = getattr(inspector, f"get_{kind}")(table)
+            seen[f"{table} {kind}"] = sorted(str(sorted((k, plain(v)) for k, v in row.items())) for row in rows)
+        seen[f"{table} key"] = [str(inspector.get_pk_constraint(table))]
+    return seen
+
+
+def plain(value: object) -> str:
+    """A reflected property as text; SQL fragments stand in dictionaries as objects."""
+    return str(sorted((k, str(v)) for k, v in value.items())) if isinstance(value, dict) else str(value)
+
+
+def test_down_to_nothing_and_up_again(database: Database) -> None:
+    with database.write() as session:
+        jobs.create(session, SPEC, PLAN)
+    with database.engine.begin() as connection:
+        command.downgrade(migrate.config(connection), "base")
+    assert tables(database) == set()
+    assert migrate.current(database) is None
+    migrate.upgrade(database.url)
+    assert differences(database) == []
+    with database.read() as session:
+        assert jobs.page(session, after=None, limit=1) == []
+
+
+def test_the_history_is_one_line_of_named_files() -> None:
+    history = list(ScriptDirectory.from_config(migrate.config()).walk_revisions())
+    assert history[-1].revision == "0001_jobs_trials_attempts"
+    for script in history:
+        path = Path(script.path)
+        assert path.stem == script.revision
+        assert not script.is_merge_point
+        assert not script.is_branch_point
+        assert callable(runpy.run_path(str(path))["downgrade"])
+
+
+def test_alembic_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    url = f"sqlite:///{tmp_path / 'cli.db'}"
+    arguments = ["-c", str(ROOT / "alembic.ini"), "-x", f"database={url}"]
+    main([*arguments, "upgrade", "head"])
+    main([*arguments, "check"])
+    database = Database(url)
+    migrate.check_revision(database)
+    database.close()
+    for refused in (["upgrade", "head"], ["-x", f"database={url}", "upgrade", "head", "--sql"]):
+        with pytest.raises(InvalidValue, match="alembic -x database=URL upgrade head"):
+            main([*arguments[:2], *refused])
