@@ -70,8 +70,11 @@ def headline(
         return f"{what} reaches {value}; no dense run to compare it with yet ({progress})."
     text = f"{what}: {gain_text(first.point.gain, metric.unit)}"
     if first.point.confirmed:
-        rest = f"; {progress}" if is_unfinished(counts, expected) else ""
-        return f"{text}, confirmed on fresh seeds{rest}."
+        if is_unfinished(counts, expected):
+            return f"{text}, on fresh seeds so far; {progress}."
+        return f"{text}, {'confirmed on fresh seeds' if first.point.gain.n > 1 else 'on one fresh seed'}."
+    if not is_unfinished(counts, expected):
+        return f"{text}, not confirmed on fresh seeds; {progress}."
     return f"{text}, provisional until confirmed on fresh seeds; {progress}."
 
 

@@ -11,6 +11,7 @@ from analysis.statistics import Difference, Estimate, mean_interval
 from sparseift.records import DENSE
 
 ISO_FLOP_TOLERANCE = 1e-3  # of dense's FLOPs
+ROUNDING = 1e-12  # of the division behind a ratio
 LEVEL_DECIMALS = 3  # sparsities that agree so far are one level of the axis
 
 
@@ -165,7 +166,7 @@ def _point(key: str, rows: Sequence[Measurement], configuration: Mapping[str, An
         test_low=test.low if test else None,
         test_high=test.high if test else None,
         flop_ratio=ratio,
-        iso_flop=abs(ratio - 1) <= ISO_FLOP_TOLERANCE,
+        iso_flop=abs(ratio - 1) <= ISO_FLOP_TOLERANCE + ROUNDING,
         training_flops=sum(r.training_flops for r in runs) / len(runs),
         trial_ids=tuple(r.trial_id for r in runs),
     )

@@ -7,7 +7,7 @@ from analysis.charts import unbroken
 from analysis.curve import Curve
 from analysis.notebooks.api import Job
 
-NAME_LENGTH = 32  # characters
+NAME_LENGTH = 28  # characters
 MINUTE_S, HOUR_S = 60, 3600
 STATES = {
     "queued": "waiting for a worker",

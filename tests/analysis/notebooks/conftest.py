@@ -36,7 +36,7 @@ class FakeService:
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802 (the standard library's name)
+            def do_GET(self) -> None:
                 fake.requests.append(f"{self.command} {self.path}")
                 fake.answer(self)
 
@@ -98,8 +98,8 @@ def service() -> Iterator[FakeService]:
     fake.close()
 
 
-@pytest.fixture(scope="module")
-def module_service() -> Iterator[FakeService]:
+@pytest.fixture(scope="session")
+def shared_service() -> Iterator[FakeService]:
     fake = FakeService()
     yield fake
     fake.close()
@@ -112,15 +112,13 @@ def free_port() -> int:
     return port
 
 
-@pytest.fixture(scope="module")
-def notebooks(module_service: FakeService, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@pytest.fixture(scope="session")
+def notebooks(shared_service: FakeService, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the real program, started as users start it."""
     port, home = free_port(), tmp_path_factory.mktemp("home")
-    command = [sys.executable, "-m", "analysis.notebooks", "--api", module_service.url, "--port", str(port)]
+    command = [sys.executable, "-m", "analysis.notebooks", "--api", shared_service.url, "--port", str(port)]
     log = (home / "log").open("wb")
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdout=log, stderr=log, env={**os.environ, "HOME": str(home)}
-    )
+    process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env={**os.environ, "HOME": str(home)})
     url = f"http://127.0.0.1:{port}"
     try:
         deadline = time.monotonic() + START_S

@@ -1,0 +1,43 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from analysis.curve import Curve, curve
+from sparseift.records import DENSE, Metric, Plan, Point
+
+STATES = ("empty", "dense", "partial", "confirmed", "off")
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_json_round_trip(states: dict[str, Curve], state: str) -> None:
+    one = states[state]
+    assert Curve.from_json(json.loads(json.dumps(one.to_json(), allow_nan=False))) == one
+
+
+def test_the_same_rows_in_any_order_give_the_same_curve(states: dict[str, Curve]) -> None:
+    points = states["confirmed"].points
+    assert [(p.family, p.sparsity) for p in points] == sorted((p.family, p.sparsity) for p in points)
+
+
+def test_levels_come_from_the_feasible_points_of_the_plan() -> None:
+    metric = Metric("accuracy", "%", "maximize")
+    points = (
+        Point("sparse_wide", 0.9, True, sparsity=0.903),
+        Point("sparse_wide", 0.5, True, sparsity=0.5),
+        Point("sparse_doped", 0.95, False, reason="no rank"),
+    )
+    plan = Plan(metric, 10, 1, Point(DENSE, 0.0, True), points, 1.0, 1)
+    one = curve("job", "name", metric, plan, [], counts={})
+    assert one.planned_levels == (0.5, 0.903)
+    assert one.headline.startswith("No result yet (no run has started)")
+
+
+def test_analysis_reaches_no_torch_no_marimo_and_no_sql() -> None:
+    code = (
+        "import sys, analysis.curve, analysis.render; "
+        "print([m for m in ('torch', 'marimo', 'sqlalchemy', 'fastapi') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
