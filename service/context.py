@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from service.curves.memory import CurveMemory
 from service.planner import Planner
 from service.settings import Settings
 from store.sessions import Database
@@ -27,6 +28,7 @@ class Context:
     database: Database
     planner: Planner
     stopping: Callable[[], bool]
+    curves: CurveMemory = field(default_factory=CurveMemory)
     rendering: threading.Semaphore = field(init=False)
     streams: threading.Semaphore = field(init=False)
 

@@ -108,8 +108,12 @@ class ChildPlanner:
 
     def _solve(self, key: str, spec: JobSpec, future: "Future[Plan]") -> None:
         try:
-            with self._pipe:
+            if not self._pipe.acquire(timeout=self._timeout_s):
+                raise PlannerUnavailable(f"Other plans have kept this one waiting for {self._timeout_s:g} s.")
+            try:
                 plan = Plan.from_json(self._ask(spec.to_json()))
+            finally:
+                self._pipe.release()
         except BaseException as error:
             with self._books:
                 del self._under_way[key]

@@ -1,6 +1,5 @@
 """Curves as bytes. Drawing takes a second of one core: one at a time, and what was drawn is kept for a while."""
 
-import json
 from collections import OrderedDict
 from threading import Lock, Semaphore
 from typing import TYPE_CHECKING
@@ -17,8 +16,6 @@ _books = Lock()
 
 def draw(curve: "Curve", form: str, theme: "Theme", etag: str, turns: Semaphore) -> bytes:
     """The curve in a format; `etag` names the content, `turns` bounds how many are drawn at once."""
-    if form == "json":
-        return json.dumps(curve.to_json(), ensure_ascii=False, allow_nan=False).encode()
     kept = _recall(etag)
     if kept is not None:
         return kept

@@ -7,10 +7,8 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from service import negotiation, problems
 from service.context import Here
 from service.curves import drawing
-from service.curves.reading import read_curve
 from service.curves.schemas import Answer, CurveView
 from service.identifiers import JobId
-from sparseift.records import digest
 from store import jobs
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["curves"])
@@ -42,7 +40,7 @@ ThemeChoice = Annotated[Theme, Query(description="Of svg and png; an html page f
 def show_best(here: Here, job: JobId) -> Any:
     """Confirmed where fresh seeds have run, else provisional; always with seeds and interval."""
     with here.database.read() as session:
-        found = read_curve(session, jobs.get(session, job)).to_json()
+        found = here.curves.get(session, jobs.get(session, job)).curve.to_json()
     del found["points"]
     return found
 
@@ -72,12 +70,12 @@ def show_curve(
     """Points of every family against sparsity at dense's FLOPs, with 95 % intervals over seeds."""
     wanted = form or MEDIA_TYPES[negotiation.choose(request.headers.get("accept"), list(MEDIA_TYPES))]
     with here.database.read() as session:
-        curve = read_curve(session, jobs.get(session, job))
-    etag = f'"{digest(curve.to_json(), 32)}-{wanted}-{theme}"'
+        kept = here.curves.get(session, jobs.get(session, job))
+    etag = f'"{kept.digest}-{wanted}-{theme}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept"}
     if holds(if_none_match, etag):
         return Response(status_code=304, headers=headers)
-    content = drawing.draw(curve, wanted, theme, etag, here.rendering)
+    content = kept.text if wanted == "json" else drawing.draw(kept.curve, wanted, theme, etag, here.rendering)
     name = next(name for name, short in MEDIA_TYPES.items() if short == wanted)
     if wanted in ("html", "svg"):
         headers["Content-Security-Policy"] = POLICY

@@ -4,17 +4,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Query, Response
 from fastapi.responses import JSONResponse
-from sqlalchemy.orm import Session
 
 from service import pages, problems
-from service.context import Here
-from service.curves.reading import read_curve
+from service.context import Context, Here
 from service.examples import DEMO_JOB, DRY_RUN, SMALLEST_JOB
 from service.identifiers import JOB_ID, JobId
 from service.jobs import specification, views
 from service.jobs.schemas import DryRun, JobBody, JobPage, JobState, JobView
 from store import attempts, jobs, overview
-from store.tables import Job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -82,8 +79,7 @@ def submit_job(
         return JSONResponse(views.dry_run(spec, plan).model_dump(mode="json"))
     with here.database.write() as session:
         job, created = jobs.create(session, spec, plan, idempotency_key)
-        session.refresh(job)  # its event has moved its time on
-        view = shown(session, job)
+    view = shown(here, job.id)
     response.status_code = 201 if created else 200
     response.headers["Location"] = view.links["self"]
     return view
@@ -112,8 +108,7 @@ def list_jobs(
 )
 def show_job(here: Here, job: JobId) -> JobView:
     """State with its reason, trials per state, progress, estimated seconds left, the best so far."""
-    with here.database.read() as session:
-        return shown(session, jobs.get(session, job))
+    return shown(here, job)
 
 
 @router.post(
@@ -127,16 +122,17 @@ def cancel_job(here: Here, job: JobId) -> JobView:
     ended; asking again changes nothing, and a job that has ended is a conflict.
     """
     with here.database.write() as session:
-        found = jobs.ask(session, job, "cancel")
-        session.refresh(found)
-        return shown(session, found)
+        jobs.ask(session, job, "cancel")
+    return shown(here, job)
 
 
-def shown(session: Session, job: Job) -> JobView:
-    """The job as this transaction sees it."""
-    return views.view(
-        job,
-        read_curve(session, job),
-        overview.recent_seconds(session, job.id),
-        attempts.latest_reports(session, job.id),
-    )
+def shown(here: Context, job_id: str) -> JobView:
+    """The job as it is now: what was written is committed, and no lock is held while statistics are computed."""
+    with here.database.read() as session:
+        job = jobs.get(session, job_id)
+        return views.view(
+            job,
+            here.curves.get(session, job).curve,
+            overview.recent_seconds(session, job_id),
+            attempts.latest_reports(session, job_id),
+        )
