@@ -10,7 +10,7 @@ chosen after the search, in points; the mean over families and the worst family,
 import argparse
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from sparseift.masks.schedules import MaskSchedule
 from sparseift.records import Configuration, Metric, Plan, Point, Space
 from worker.choose import choose
 from worker.space import fractions, update_intervals
-from worker.suggest import Seen, sampler_seed, suggest
+from worker.suggest import Seen, centred, sampler_seed, suggest
 
 FAMILIES = ("sparse_wide", "sparse_parallel", "sparse_factorized", "sparse_doped")
 SPARSITIES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
@@ -82,22 +82,15 @@ def smooth(measured: Measured) -> Configuration:
     return chosen
 
 
-def centred(family_of: Sequence[str], values: Sequence[float]) -> list[float]:
-    """Values minus their family's mean."""
-    means = {f: float(np.mean([v for g, v in zip(family_of, values, strict=True) if g == f])) for f in set(family_of)}
-    return [v - means[f] for f, v in zip(family_of, values, strict=True)]
-
-
 def search(strategy: str, surface: Surface, plan: Plan, trials: int, seed: int) -> Measured:
     """The trials of a search of one strategy: random, pooled (raw values), centred, or alone (a study per family)."""
     noise = np.random.default_rng([seed, 1])
     done: Measured = []
     for number in range(trials):
         family = FAMILIES[number % len(FAMILIES)]
-        values = [v for _, v in done]
-        if strategy == "centred" and done:
-            values = centred([c.family for c, _ in done], values)
-        seen = [Seen(c, "measured", v) for (c, _), v in zip(done, values, strict=True)]
+        seen = [Seen(c, "measured", v) for c, v in done]
+        if strategy == "centred":
+            seen = centred(seen)
         if strategy == "random":
             seen = []
         if strategy == "alone":

@@ -10,21 +10,20 @@ import platform
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from threading import Event
 
-from sparseift.records import Configuration, JobSpec, Named, Plan, TrialSpec
 from store import attempts, jobs, trials
 from store.errors import Fenced, StateConflict
 from store.sessions import Database
-from store.tables import Attempt, Job, Trial
+from store.tables import Attempt, Trial
 from worker import processes
+from worker.claim import Claim, row_of, spec_of
 from worker.engine import Engine, Slot
 from worker.environment import describe
 from worker.giving_up import nothing_measured, reason_to_give_up
 from worker.order import Order, log_path
 from worker.outage import OUTAGES, delay_s
-from worker.search import Done, Proposal, Row, Wait, decide
+from worker.search import Done, Proposal, Wait, decide
 
 TICK_S = 0.25
 IDLE_TICK_S = 1.0  # between looks for a job
@@ -34,22 +33,6 @@ LONGEST_RETRY_DELAY_S = 60.0  # between two starts of one trial
 HAND_BACK_LIMIT_S = 20.0  # for attempts to save a checkpoint when the worker is stopped
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A job that this worker holds the lease of."""
-
-    job_id: str
-    token: str
-    spec: JobSpec
-    plan: Plan
-
-    @classmethod
-    def of(cls, job: Job) -> "Claim":
-        """From a row whose lease is ours."""
-        assert job.lease_token is not None, "a claimed job has a token"
-        return cls(job.id, job.lease_token, JobSpec.from_json(job.spec), Plan.from_json(job.plan))
 
 
 class Scheduler:
@@ -214,7 +197,7 @@ class Scheduler:
         while not self._stop.is_set() and (slot := self._engine.can(occupied)) is not None:
             with self._database.read() as session:
                 known = trials.all_of(session, claim.job_id)
-            rows = [_row(trial) for trial in known]
+            rows = [row_of(trial) for trial in known]
             verdict = reason_to_give_up(claim.spec, rows, [t.message for t in known])
             if verdict is not None:
                 return self._end(claim, running, "failed", *verdict)
@@ -276,7 +259,7 @@ class Scheduler:
             checkpoint = attempts.newest_checkpoint(session, trial.id)
         self._starts[trial.id] = (self._starts.get(trial.id, (0, 0.0))[0] + 1, time.monotonic())
         resume_from = checkpoint.path if checkpoint is not None else None
-        self._engine.place(slot, Order(attempt.id, attempt.token, _spec(claim.spec, trial), folder, resume_from))
+        self._engine.place(slot, Order(attempt.id, attempt.token, spec_of(claim.spec, trial), folder, resume_from))
         log.info("Trial %d of %s runs on %s (attempt %d)", trial.number, claim.job_id, slot.name, attempt.number)
 
     def _shut_down(self, claim: Claim | None) -> None:
@@ -297,28 +280,3 @@ class Scheduler:
         except Fenced:
             log.info("The job is another worker's already")
         self._engine.close()
-
-
-def _row(trial: Trial) -> Row:
-    return Row(
-        number=trial.number,
-        kind=trial.kind,
-        configuration=Configuration.from_json(trial.configuration),
-        seed=trial.seed,
-        state=trial.state,
-        reason=trial.reason,
-        value=trial.value,
-    )
-
-
-def _spec(spec: JobSpec, trial: Trial) -> TrialSpec:
-    return TrialSpec(
-        model=Named(spec.model.name, dict(spec.model.arguments)),
-        dataset=Named(spec.dataset.name, dict(spec.dataset.arguments)),
-        training=dict(spec.training),
-        configuration=Configuration.from_json(trial.configuration),
-        scope=spec.scope,
-        nonlinearity=spec.nonlinearity,
-        seed=trial.seed,
-        evaluate_test=trial.kind in ("baseline", "confirm"),
-    )

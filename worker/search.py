@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sparseift.records import DENSE, Configuration, JobSpec, Plan, Point
 from worker.choose import choose
-from worker.suggest import Seen, sampler_seed, suggest
+from worker.suggest import Seen, centred, sampler_seed, suggest
 
 ENDED = ("complete", "pruned", "infeasible", "failed", "cancelled")
 INFRASTRUCTURE = "infrastructure"
@@ -121,7 +121,7 @@ def _propose(spec: JobSpec, plan: Plan, families: Sequence[str], searched: Seque
         spec.space,
         plan,
         families[index % len(families)],
-        [seen for seen in earlier if seen is not None],
+        centred([seen for seen in earlier if seen is not None]),
         seed=sampler_seed(spec.seed, index),
     )
     repeats = sum(r.configuration == configuration for r in searched)

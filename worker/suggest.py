@@ -6,7 +6,7 @@ The family is no parameter of the study. Families are taken in turn, and a fixed
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import optuna
@@ -36,6 +36,23 @@ class Seen:
 def sampler_seed(job_seed: int, number: int) -> int:
     """The seed of proposal `number`, in [0, 2³²): different for every proposal, the same for every asker."""
     return int.from_bytes(hashlib.sha256(f"{job_seed}/sampler/{number}".encode()).digest()[:4], "big")
+
+
+def centred(earlier: Sequence[Seen]) -> list[Seen]:
+    """The same with each value less the mean of its family's, so that TPE learns within families and not between them.
+
+    Else the best trials of the study are nearly all of one family, and the others learn nothing about their sparsity:
+    mean regret of .29 against .32 points after 48 trials (benchmarks/scheduling.py).
+    """
+    values: dict[str, list[float]] = {}
+    for seen in earlier:
+        if seen.value is not None:
+            values.setdefault(seen.configuration.family, []).append(seen.value)
+    means = {family: sum(measured) / len(measured) for family, measured in values.items()}
+    return [
+        seen if seen.value is None else replace(seen, value=seen.value - means[seen.configuration.family])
+        for seen in earlier
+    ]
 
 
 def _distribution(axis: Axis) -> BaseDistribution:

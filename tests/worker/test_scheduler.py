@@ -1,0 +1,133 @@
+"""What a scheduler does with attempts that an earlier worker left, on an engine without processes."""
+
+import os
+import platform
+import threading
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from sparseift.records import Budget, Configuration
+from store import attempts, jobs, trials
+from store.sessions import Database
+from store.tables import Attempt
+from tests.worker.conftest import wait_until
+from tests.worker.fakes import make_plan, make_spec, submit
+from worker.engine import Slot
+from worker.order import Order
+from worker.processes import identity
+from worker.scheduler import Scheduler
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+HERE = platform.node()
+TTL_S = 1.2
+
+
+class IdleEngine:
+    """An engine without a free slot, which remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.occupied: list[str] = []
+        self.killed: list[int] = []
+
+    def can(self, occupied: Collection[str]) -> Slot | None:
+        self.occupied = list(occupied)
+        return None
+
+    def place(self, slot: Slot, order: Order) -> None:
+        raise AssertionError(f"there was no slot for {order} on {slot}")
+
+    def alive(self) -> frozenset[int]:
+        return frozenset()
+
+    def kill(self, attempt_ids: Collection[int]) -> None:
+        self.killed += attempt_ids
+
+    def hand_back(self) -> None:
+        return
+
+    def close(self) -> None:
+        return
+
+
+def leave_an_attempt(database: Database, *, slot: str, process: str, ttl_s: float) -> int:
+    """An earlier worker's running attempt, its job no longer owned; the attempt's id."""
+    job_id = submit(database, make_spec(budget=Budget(1, 0)))
+    with database.write() as session:
+        job = jobs.claim(session, "earlier", 60.0)
+        assert job is not None
+        token = job.lease_token or ""
+        trial = trials.add(
+            session,
+            job_id,
+            token,
+            number=0,
+            kind="baseline",
+            configuration=Configuration("dense"),
+            point=make_plan().dense,
+            seed=1,
+        )
+        attempt = attempts.start(
+            session,
+            trial.id,
+            job_token=token,
+            worker="earlier",
+            slot=slot,
+            ttl_s=ttl_s,
+            environment={},
+            log_path="",
+        )
+        attempts.set_process(session, attempt.id, attempt.token, process)
+        jobs.release(session, job_id, token)
+        return attempt.id
+
+
+@contextmanager
+def serving(database: Database, engine: IdleEngine) -> Iterator[None]:
+    stop = threading.Event()
+    scheduler = Scheduler(database, engine, lease_ttl_s=TTL_S, stop=stop)
+    thread = threading.Thread(target=scheduler.serve)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def state_of(database: Database, attempt_id: int) -> str:
+    with database.read() as session:
+        return session.get_one(Attempt, attempt_id).state
+
+
+def test_a_healthy_attempt_is_adopted_with_its_slot(database: Database) -> None:
+    engine, process = IdleEngine(), identity(os.getpid())
+    attempt_id = leave_an_attempt(database, slot=f"{HERE}/cpu:1", process=process, ttl_s=60.0)
+    with serving(database, engine):
+        wait_until(lambda: engine.occupied == [f"{HERE}/cpu:1"])
+        time.sleep(2 * TTL_S)
+    assert state_of(database, attempt_id) == "running"
+    assert engine.killed == []
+
+
+def test_a_healthy_attempt_elsewhere_takes_no_slot_here(database: Database) -> None:
+    engine = IdleEngine()
+    attempt_id = leave_an_attempt(database, slot="elsewhere/cpu:1", process="1@1.0", ttl_s=60.0)
+    with serving(database, engine):
+        time.sleep(TTL_S)
+    assert engine.occupied == []
+    assert state_of(database, attempt_id) == "running"
+
+
+def test_an_attempt_whose_process_is_gone_is_lost_at_once(database: Database) -> None:
+    attempt_id = leave_an_attempt(database, slot=f"{HERE}/cpu:0", process=f"{os.getpid()}@1.0", ttl_s=60.0)
+    with serving(database, IdleEngine()):
+        assert wait_until(lambda: state_of(database, attempt_id) == "lost") < TTL_S
+
+
+def test_no_lease_is_judged_before_the_database_was_there_for_one_ttl(database: Database) -> None:
+    attempt_id = leave_an_attempt(database, slot="elsewhere/cpu:0", process="1@1.0", ttl_s=0.0)
+    with serving(database, IdleEngine()):
+        assert wait_until(lambda: state_of(database, attempt_id) == "lost") >= TTL_S - 0.1
