@@ -56,8 +56,12 @@ class Follower:
 
     def _look(self) -> Json | None:
         try:
+            # The job after its events, so that the count is never behind the line that it stands in.
+            events = list(self.client.events(self.job_id, self.last_event))
             job = self.client.job(self.job_id)
-            self._tell_events(job)
+            if job["state"] in ENDED:
+                events += self.client.events(self.job_id, events[-1]["id"] if events else self.last_event)
+            self._tell(events, job)
             if self.bars is not None:
                 self._move_bars(job)
         except Unreachable as error:
@@ -70,8 +74,8 @@ class Follower:
         self.away_since = None
         return job
 
-    def _tell_events(self, job: Json) -> None:
-        for event in self.client.events(self.job_id, self.last_event):
+    def _tell(self, events: list[Json], job: Json) -> None:
+        for event in events:
             self.last_event = event["id"]
             kind, payload = event["kind"], event["payload"]
             if kind in TOLD:

@@ -25,7 +25,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 
 def test_it_is_a_compose_file() -> None:
     schema = json.loads(Path(__file__).with_name("compose_spec.json").read_text())
-    jsonschema.validators.validator_for(schema)(schema).validate(COMPOSE)
+    jsonschema.Draft201909Validator(schema).validate(COMPOSE)
 
 
 def test_every_part_has_a_health_check_and_waits_for_what_it_needs() -> None:
