@@ -14,8 +14,6 @@ from sparseift.client import Client, Json, Unreachable
 
 ENDED = ("succeeded", "failed", "cancelled")
 TOLD = ("trial.complete", "trial.failed", "trial.infeasible", "trial.pruned", "trial.cancelled", "attempt.lost")
-POLL = 0.5  # seconds between looks
-PATIENCE = 60.0  # seconds that the service may be away before following ends
 
 
 @dataclass(slots=True)
@@ -24,12 +22,15 @@ class Follower:
 
     Attributes:
         look_after: called at each look, for a caller that has children to watch.
+        poll_s: seconds between looks; patience_s: seconds that the service may be away before following ends.
     """
 
     client: Client
     job_id: str
     console: Console
     look_after: Callable[[], None] = lambda: None
+    poll_s: float = 0.5
+    patience_s: float = 60.0
     last_event: int = 0
     away_since: float | None = None  # monotonic seconds
     bars: Progress | None = None
@@ -40,7 +41,7 @@ class Follower:
         """Follows until the job has ended; returns it.
 
         Raises:
-            Unreachable: the service was away for longer than `PATIENCE`.
+            Unreachable: the service was away for longer than `patience_s`.
             KeyboardInterrupt: Ctrl-C; the job goes on.
         """
         if self.console.is_terminal:
@@ -52,7 +53,7 @@ class Follower:
                 if job is not None and job["state"] in ENDED:
                     return job
                 self.look_after()
-                time.sleep(POLL)
+                time.sleep(self.poll_s)
 
     def _look(self) -> Json | None:
         try:
@@ -67,8 +68,8 @@ class Follower:
         except Unreachable as error:
             if self.away_since is None:
                 self.away_since = time.monotonic()
-                self.console.print(f"{error} Trying again for {PATIENCE:g} s; the job is not touched by this.")
-            if time.monotonic() - self.away_since > PATIENCE:
+                self.console.print(f"{error} Trying again for {self.patience_s:g} s; the job is not touched by this.")
+            if time.monotonic() - self.away_since > self.patience_s:
                 raise
             return None
         self.away_since = None

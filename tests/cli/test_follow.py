@@ -1,0 +1,96 @@
+"""Following a job, on a terminal and elsewhere, against a service that plays a short script."""
+
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any, cast
+
+import pytest
+from rich.console import Console
+
+from sparseift.cli.follow import Follower
+from sparseift.client import Client, Unreachable
+
+TRIALS = [
+    {"number": 0, "family": "dense", "kind": "baseline", "sparsity": 0.0, "value": 70.0, "message": ""},
+    {"number": 1, "family": "sparse_wide", "kind": "search", "sparsity": 0.75, "value": None, "message": "It is nan."},
+]
+
+
+def job(state: str, ended: int, **more: Any) -> dict[str, Any]:
+    return {
+        "state": state,
+        "trials": {"complete": ended, "running": 2 - ended, "infeasible": 3},
+        "planned_trials": {"total": 2},
+        "plan": {"total_steps": 100},
+        "metric": {"unit": "%"},
+        "eta_seconds": 75.0,
+        "best": {"family": "sparse_wide", "sparsity": 0.75, "value": 71.0, "gain": 1.0},
+        "running": [{"number": 1, "step": 40, "total_steps": 100, "value": 12.345}],
+        **more,
+    }
+
+
+class Service:
+    """What `Client` answers, look by look."""
+
+    def __init__(self, *looks: tuple[dict[str, Any] | None, list[dict[str, Any]]]) -> None:
+        self.looks = list(looks)
+        self.now: tuple[dict[str, Any] | None, list[dict[str, Any]]] = looks[0]
+
+    def events(self, _job: str, after: int) -> Iterator[dict[str, Any]]:
+        self.now = self.looks.pop(0) if self.looks else self.now
+        if self.now[0] is None:
+            raise Unreachable("No service answers.")
+        return iter([e for e in self.now[1] if e["id"] > after])
+
+    def job(self, _job: str) -> dict[str, Any] | None:
+        return self.now[0]
+
+    def trial(self, _job: str, number: int) -> dict[str, Any]:
+        return TRIALS[number]
+
+    def trials(self, _job: str, *, state: str) -> list[dict[str, Any]]:
+        return TRIALS[1:] if self.now[0] and self.now[0]["running"] else []
+
+
+EVENTS = [
+    {"id": 1, "kind": "job.running", "payload": {"state": "running"}},
+    {"id": 2, "kind": "trial.complete", "payload": {"trial": 0}},
+    {"id": 3, "kind": "trial.failed", "payload": {"trial": 1}},
+    {"id": 4, "kind": "job.succeeded", "payload": {"message": "1 trial was completed."}},
+]
+LOOKS = (
+    (job("running", 0), EVENTS[:1]),
+    (job("running", 1), EVENTS[:2]),
+    (None, []),
+    (job("succeeded", 2, running=[], eta_seconds=None), EVENTS),
+)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_job_is_told_to_its_end(terminal: bool) -> None:
+    screen = StringIO()
+    console = Console(file=screen, width=120, force_terminal=terminal, color_system=None)
+    ended = Follower(cast(Client, Service(*LOOKS)), "job_1", console, poll_s=0.0).run()
+    told = screen.getvalue()
+    assert ended["state"] == "succeeded"
+    for line in (
+        "[1/2] #0 Dense (baseline): complete, 70.00 %",
+        "#1 Wide 75 % (search): failed. It is nan.",
+        "No service answers. Trying again for 60 s",
+        "job succeeded. 1 trial was completed.",
+    ):
+        assert told.count(line) == 1
+    bars = (
+        "#1 Wide 75 % (search)",
+        "step 40, 12.35",
+        "about 1 min 15 s left",
+        "best Wide 75 %: 71.00 (+1.00 over dense)",
+    )
+    assert all((bar in told) == terminal for bar in bars[1:])
+
+
+def test_a_service_that_stays_away_ends_it() -> None:
+    away = cast(Client, Service((None, [])))
+    with pytest.raises(Unreachable):
+        Follower(away, "job_1", Console(file=StringIO()), poll_s=0.0, patience_s=0.05).run()
