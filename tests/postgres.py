@@ -1,6 +1,7 @@
 """PostgreSQL for tests: databases on a server that runs, or on one that is started for the session."""
 
 import os
+import pwd
 import secrets
 import shutil
 import socket
@@ -103,7 +104,7 @@ def temporary_server() -> Iterator[str | None]:
     """
     programs = _programs()
     as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    if programs is None or (as_user and shutil.which("runuser") is None):
+    if programs is None or (as_user and not _has_user_postgres()):
         yield None
         return
     folder = Path(mkdtemp(prefix="sparseift-postgres-"))  # short: a socket's path has at most 107 bytes
@@ -130,6 +131,14 @@ def _programs() -> Path | None:
         if folder is not None and (folder / "initdb").exists() and (folder / "pg_ctl").exists():
             return folder
     return None
+
+
+def _has_user_postgres() -> bool:
+    try:
+        pwd.getpwnam("postgres")
+    except KeyError:
+        return False
+    return shutil.which("runuser") is not None
 
 
 def _free_port() -> int:
