@@ -18,6 +18,7 @@ from analysis.layout import Range, dodges, levels, spread, x_range, y_range
 from analysis.palette import GROUNDS, Ground, Theme, look, order
 from analysis.points import CurvePoint
 from analysis.units import difference_unit, interval_text, number, percent
+from sparseift.records import DENSE
 
 Width = int | Literal["container"]
 HEIGHT = 400  # px of the plot, whatever it shows: the page does not jump
@@ -168,7 +169,7 @@ def _label_rows(curve: Curve, rows: list[marks.Row], theme: Theme, x: Range, y: 
     if curve.dense:
         ink = GROUNDS[theme].ink
         words = {"label": DENSE_LABEL, "short": DENSE_LABEL}
-        ends.append({**words, "family": "dense", "x": x.high, "y": curve.dense.mean, "colour": ink, "ink": ink})
+        ends.append({**words, "family": DENSE, "x": x.high, "y": curve.dense.mean, "colour": ink, "ink": ink})
     places = spread([e["y"] for e in ends], LABEL_GAP * y.size / HEIGHT, y)
     return [{**e, "at": at} for e, at in zip(ends, places, strict=True)]
 
@@ -176,7 +177,7 @@ def _label_rows(curve: Curve, rows: list[marks.Row], theme: Theme, x: Range, y: 
 def _x_axis(ticks: tuple[float, ...], ground: Ground) -> alt.Axis:
     return alt.Axis(
         values=list(ticks),
-        labelExpr="format(round(datum.value * 1000) / 10, '.3~f')",
+        labelExpr="format(100 * datum.value, '.0f')",
         labelOverlap="greedy",
         labelSeparation=3,
         labelColor=ground.ink,

@@ -6,6 +6,7 @@ from typing import Any
 import altair as alt
 
 from analysis.palette import Ground
+from sparseift.records import DENSE
 
 Row = dict[str, Any]
 TOOLTIP = ("Sparsity", "Mean", "Gain over dense", "Seeds", "Mask schedule", "FLOPs")
@@ -62,8 +63,9 @@ class Scene:
         return inline([r for r in self.rows if r["role"] in roles])
 
     def dim(self, opacity: float = 1.0) -> Any:
-        """Opacity that falls for the families that are not pointed at."""
-        return alt.condition(self.hover, alt.value(opacity), alt.value(min(opacity, DIMMED)))
+        """Opacity that falls for the families that are not pointed at; dense stays to be compared with."""
+        stays = {"or": [{"param": self.hover.name}, f"datum.family === '{DENSE}'"]}
+        return alt.condition(stays, alt.value(opacity), alt.value(min(opacity, DIMMED)))
 
 
 COLOUR = alt.Color("colour:N", scale=None)
