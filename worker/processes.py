@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import psutil
 
 TERMINATE_GRACE_S = 2.0  # from SIGTERM to SIGKILL; an attempt's slot must be free within 5 s
+KILL_GRACE_S = 2.0  # for a busy machine to carry SIGKILL out
 START_TOLERANCE_S = 2.0  # a process's start time is read with the error of the host's clock
 
 
@@ -38,7 +39,7 @@ def signal_group(leader: int, number: signal.Signals) -> None:
 
 
 def end_groups(leaders: Iterable[int]) -> None:
-    """End the sessions of these leaders and their descendants: SIGTERM, and SIGKILL for what is left after 2 s."""
+    """End the sessions of these leaders and their descendants: SIGTERM, SIGKILL for what is left after 2 s, and wait."""
     groups = list(leaders)
     victims: list[psutil.Process] = []
     for leader in groups:
@@ -49,9 +50,7 @@ def end_groups(leaders: Iterable[int]) -> None:
             continue
     for leader in groups:
         signal_group(leader, signal.SIGTERM)
-    deadline = time.monotonic() + TERMINATE_GRACE_S
-    while time.monotonic() < deadline and any(_is_alive(victim) for victim in victims):
-        time.sleep(0.02)
+    _wait(victims, TERMINATE_GRACE_S)
     for leader in groups:
         signal_group(leader, signal.SIGKILL)
     for victim in victims:  # those that left the group
@@ -59,6 +58,13 @@ def end_groups(leaders: Iterable[int]) -> None:
             victim.kill()
         except psutil.NoSuchProcess:
             continue
+    _wait(victims, KILL_GRACE_S)
+
+
+def _wait(victims: list[psutil.Process], limit_s: float) -> None:
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline and any(_is_alive(victim) for victim in victims):
+        time.sleep(0.02)
 
 
 def _is_alive(process: psutil.Process) -> bool:
