@@ -39,7 +39,7 @@ def signal_group(leader: int, number: signal.Signals) -> None:
 
 
 def end_groups(leaders: Iterable[int]) -> None:
-    """End the sessions of these leaders and their descendants: SIGTERM, SIGKILL for what is left after 2 s, and wait."""
+    """End the sessions of these leaders and their descendants, and wait: SIGTERM, then SIGKILL after 2 s."""
     groups = list(leaders)
     victims: list[psutil.Process] = []
     for leader in groups:
