@@ -62,10 +62,10 @@ class Scene:
         """The rows of these roles as inline data."""
         return inline([r for r in self.rows if r["role"] in roles])
 
-    def dim(self, opacity: float = 1.0) -> Any:
+    def dim(self, opacity: float = 1.0) -> alt.OpacityValue:
         """Opacity that falls for the families that are not pointed at; dense stays to be compared with."""
         stays = {"or": [{"param": self.hover.name}, f"datum.family === '{DENSE}'"]}
-        return alt.condition(stays, alt.value(opacity), alt.value(min(opacity, DIMMED)))
+        return alt.OpacityValue(min(opacity, DIMMED), condition={"test": stays, "value": opacity})
 
 
 COLOUR = alt.Color("colour:N", scale=None)
