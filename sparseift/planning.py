@@ -8,7 +8,7 @@ from sparseift import catalog
 from sparseift.building import dense_point, example_of, plan_point
 from sparseift.cards import DatasetCard, ModelCard
 from sparseift.errors import Infeasible, InvalidValue
-from sparseift.families.family import Family
+from sparseift.families.family import Family, check_nonlinearity
 from sparseift.families.wide import wide_size
 from sparseift.flops import count
 from sparseift.records import DENSE, DataShape, JobSpec, Plan, Point
@@ -37,6 +37,7 @@ def make_plan(spec: JobSpec) -> Plan:
         raise InvalidValue(
             f"The model '{card.name}' takes {card.task}; the data set '{dataset.name}' has {dataset.task}."
         )
+    check_nonlinearity(spec.nonlinearity)
     shape = dataset.shape(dataset.resolve(spec.dataset.arguments))
     recipe = resolve(shape.task, spec.training)
     points = tuple(

@@ -8,17 +8,14 @@ gain = std(weight)·√fan_in of the replaced layer, so a model's initialisation
 
 import math
 from collections.abc import Callable
-from typing import Final
 
 import torch
 from torch import Tensor, nn
 
-from sparseift.errors import InvalidValue, UnknownName
-from sparseift.families.family import LayerShape
+from sparseift.errors import InvalidValue
+from sparseift.families.family import LayerShape, check_nonlinearity
 
 Layer = nn.Linear | nn.Conv2d
-
-NONLINEARITIES: Final = ("default", "identity", "relu", "gelu", "bn", "bn_relu")
 
 
 def shape_of(layer: Layer) -> LayerShape:
@@ -39,9 +36,7 @@ def nonlinearity(name: str, layer: Layer, channels: int) -> nn.Module:
         UnknownName: no such nonlinearity.
         InvalidValue: batch norm after a linear layer.
     """
-    if name not in NONLINEARITIES:
-        raise UnknownName("nonlinearity", name, NONLINEARITIES)
-    if name == "default":
+    if check_nonlinearity(name) == "default":
         name = "bn_relu" if isinstance(layer, nn.Conv2d) else "gelu"
     if name.startswith("bn") and not isinstance(layer, nn.Conv2d):
         raise InvalidValue(

@@ -4,7 +4,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sparseift.errors import InvalidValue
+from sparseift.errors import InvalidValue, UnknownName
+
+NONLINEARITIES = ("default", "identity", "relu", "gelu", "bn", "bn_relu")
 
 # Sizes of the paper's formulas are floats that may miss an integer by rounding error alone (1 − .9 ≠ .1).
 ROUNDING_GUARD = 1e-6
@@ -74,6 +76,17 @@ def check_sparsity(nominal_sparsity: float) -> float:
     if not 0.0 <= nominal_sparsity < 1.0 or math.isnan(nominal_sparsity):
         raise InvalidValue(f"The sparsity is {nominal_sparsity}; it must lie in [0, 1).")
     return nominal_sparsity
+
+
+def check_nonlinearity(name: str) -> str:
+    """The name itself.
+
+    Raises:
+        UnknownName: no such nonlinearity.
+    """
+    if name not in NONLINEARITIES:
+        raise UnknownName("nonlinearity", name, NONLINEARITIES)
+    return name
 
 
 def floor_to(value: float, multiple: int) -> int:

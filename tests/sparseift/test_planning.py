@@ -39,6 +39,8 @@ def test_names_and_tasks_are_checked() -> None:
         make_plan(replace(JOB, dataset=Named("digitz")))
     with pytest.raises(UnknownName, match="sparse_doped"):
         make_plan(replace(JOB, families=("sparse_round",)))
+    with pytest.raises(UnknownName, match="bn_relu"):
+        make_plan(replace(JOB, families=("sparse_wide",), nonlinearity="swish"))
     with pytest.raises(InvalidValue, match="takes text"):
         make_plan(replace(JOB, model=Named("gpt")))
 

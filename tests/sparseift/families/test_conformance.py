@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from sparseift import catalog
 from sparseift.errors import Infeasible, InvalidValue, NothingToTransform, UnknownName
-from sparseift.families.blocks import NONLINEARITIES, Doped, Factorized, Parallel
+from sparseift.families.blocks import Doped, Factorized, Parallel
+from sparseift.families.family import NONLINEARITIES
 from sparseift.flops import count, nonzero_flops
 from sparseift.isoflop import TOLERANCE
 from sparseift.masks.state import masks_of
