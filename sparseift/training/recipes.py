@@ -122,8 +122,14 @@ class LanguageRecipe:
     def __post_init__(self) -> None:
         _check_ranges(self)
 
-    def total_steps(self, _train_samples: int) -> int:
-        """Optimizer steps of a run."""
+    def total_steps(self, train_samples: int) -> int:
+        """Optimizer steps of a run; however long, there must be one full batch.
+
+        Raises:
+            InvalidValue: there is not.
+        """
+        if train_samples < self.batch_size:
+            raise InvalidValue(f"batch_size is {self.batch_size}; the data set has only {train_samples} windows.")
         return self.steps
 
     def learning_rate_at(self, step: int, total_steps: int) -> float:

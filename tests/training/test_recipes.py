@@ -69,6 +69,8 @@ def test_unknown_names_list_the_known() -> None:
 def test_a_batch_larger_than_the_data_is_refused() -> None:
     with pytest.raises(InvalidValue, match="batch_size is 128; the data set has only 100 samples"):
         VisionRecipe().total_steps(100)
+    with pytest.raises(InvalidValue, match="batch_size is 32; the data set has only 31 windows"):
+        LanguageRecipe().total_steps(31)
 
 
 def test_recipes_need_no_torch() -> None:
