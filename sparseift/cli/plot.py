@@ -61,9 +61,10 @@ def draw(curve: Json, columns: int) -> Text:
         _draw_dense(canvas, dense)
     for point in sorted(points, key=lambda p: (p["leads"], p["is_best"])):
         _draw_point(canvas, point)
-    return Text("\n", no_wrap=True).join(
-        [*_plot_lines(canvas, unit), *_x_labels(canvas, points), _legend(points, dense)]
-    )
+    better = "higher" if curve["metric"]["direction"] == "maximize" else "lower"
+    title = Text(f"validation {curve['metric']['name'].replace('_', ' ')}, {unit}; {better} is better")
+    plot = _plot_lines(canvas, unit)
+    return Text("\n", no_wrap=True).join([title, *plot, *_x_labels(canvas, points), _legend(points, dense)])
 
 
 def _values(estimates: list[Json]) -> tuple[float, float]:

@@ -48,7 +48,8 @@ def shown(renderable: object, columns: int = 100) -> str:
 
 def test_marks_dense_and_axes_are_drawn() -> None:
     found = curve("job_1", "n", METRIC, PLAN, ROWS, counts={"complete": 6}).to_json()
-    lines = draw(found, 80).plain.splitlines()
+    title, *lines = draw(found, 80).plain.splitlines()
+    assert title == "validation accuracy, %; higher is better"
     text = "\n".join(lines[:HEIGHT])
     assert text.count("○") == 1, "Wide at .5 has one seed"
     assert text.count("●") == 1, "Wide at .75 has two"
