@@ -161,15 +161,23 @@ class Factorized(nn.Module):
 
 
 class Doped(nn.Module):
-    """Vᵀ(Uᵀ z) + σ(θᵀ z) + b, U and V dense. Masked: θ."""
+    """Vᵀ(Uᵀ z) + σ(θᵀ z) + b, U and V dense. Masked: θ.
+
+    At the start the low-rank branch has the share s of the replaced layer's variance, which the mask takes from θ, and U
+    and V the same scale: a product of unbalanced factors multiplies the learning rate by D_out / d, and diverges.
+    """
 
     masked = ("theta.weight",)
 
     def __init__(self, layer: Layer, size: int, sigma: str) -> None:
         super().__init__()
         gain = gain_of(layer)
-        self.u = _draw(like(layer, size), 1.0)
-        self.v = _draw(pointwise(layer, size), gain)
+        share = min(1.0, size / shape_of(layer).full_rank)  # s, as the rank was rounded
+        self.u, self.v = like(layer, size), pointwise(layer, size)
+        # Var of a pre-activation: std⁴ · fan_in(U) · fan_in(V) = share · gain²
+        std = math.sqrt(math.sqrt(share / (fan_in(self.u) * fan_in(self.v))) * gain)
+        nn.init.normal_(self.u.weight, std=std)
+        nn.init.normal_(self.v.weight, std=std)
         self.theta = _draw(like(layer, shape_of(layer).outputs), gain)
         self.sigma = nonlinearity(sigma, layer, shape_of(layer).outputs)
         self.output = _Biased(layer)
