@@ -15,10 +15,10 @@ from collections.abc import Callable
 import numpy as np
 
 from sparseift.masks.schedules import MaskSchedule
-from sparseift.records import Configuration, Metric, Plan, Point, Space
+from sparseift.records import Configuration, Metric, Plan, Point, Space, derive_seed
 from worker.choose import choose
 from worker.space import fractions, update_intervals
-from worker.suggest import Seen, centred, sampler_seed, suggest
+from worker.suggest import Seen, centred, suggest
 
 FAMILIES = ("sparse_wide", "sparse_parallel", "sparse_factorized", "sparse_doped")
 SPARSITIES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
@@ -95,7 +95,7 @@ def search(strategy: str, surface: Surface, plan: Plan, trials: int, seed: int) 
             seen = []
         if strategy == "alone":
             seen = [s for s in seen if s.configuration.family == family]
-        configuration = suggest(SPACE, plan, family, seen, seed=sampler_seed(seed, number))
+        configuration = suggest(SPACE, plan, family, seen, seed=derive_seed(seed, "sampler", number))
         done.append((configuration, surface(configuration) + float(noise.normal(0, NOISE))))
     return done
 

@@ -6,13 +6,12 @@ baseline's seeds, so that differences are paired. Proposal n of the search waits
 looks at their results alone: a job's trials depend neither on which ends first nor on what was killed in between.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sparseift.records import DENSE, Configuration, JobSpec, Plan, Point
+from sparseift.records import DENSE, Configuration, JobSpec, Plan, Point, derive_seed
 from worker.choose import choose
-from worker.suggest import Seen, centred, sampler_seed, suggest
+from worker.suggest import Seen, centred, suggest
 
 ENDED = ("complete", "pruned", "infeasible", "failed", "cancelled")
 INFRASTRUCTURE = "infrastructure"
@@ -58,12 +57,6 @@ class Wait:
 
 class Done:
     """Every trial of the job has ended and no other will be added."""
-
-
-def derive_seed(job_seed: int, *labels: str | int) -> int:
-    """A seed in [0, 2³¹) for a purpose within a job."""
-    text = "/".join(str(label) for label in (job_seed, *labels))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
 
 
 def confirm_seeds(spec: JobSpec) -> tuple[int, ...]:
@@ -122,7 +115,7 @@ def _propose(spec: JobSpec, plan: Plan, families: Sequence[str], searched: Seque
         plan,
         families[index % len(families)],
         centred([seen for seen in earlier if seen is not None]),
-        seed=sampler_seed(spec.seed, index),
+        seed=derive_seed(spec.seed, "sampler", index),
     )
     repeats = sum(r.configuration == configuration for r in searched)
     seed = derive_seed(spec.seed, "search", repeats)  # shared over configurations: differences are paired

@@ -4,7 +4,6 @@ The family is no parameter of the study. Families are taken in turn, and a fixed
 (`optuna.samplers.PartialFixedSampler`) never reaches TPE's estimators anyway.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -31,11 +30,6 @@ class Seen:
     configuration: Configuration
     outcome: Literal["measured", "bad", "unknown"]
     value: float | None = None
-
-
-def sampler_seed(job_seed: int, number: int) -> int:
-    """The seed of proposal `number`, in [0, 2³²): different for every proposal, the same for every asker."""
-    return int.from_bytes(hashlib.sha256(f"{job_seed}/sampler/{number}".encode()).digest()[:4], "big")
 
 
 def centred(earlier: Sequence[Seen]) -> list[Seen]:
@@ -85,7 +79,7 @@ def suggest(
     *,
     seed: int,
 ) -> Configuration:
-    """The next configuration of a family, given the earlier proposals of the job by number and a `sampler_seed`."""
+    """The next configuration of a family, given the earlier proposals of the job by number and the sampler's seed."""
     sampler = optuna.samplers.TPESampler(seed=seed)  # constant liar: what is unknown repels
     study = optuna.create_study(direction=plan.metric.direction, sampler=sampler)
     for seen in earlier:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from sparseift.records import DENSE, Budget, JobSpec, Plan, Space
+from sparseift.records import DENSE, Budget, JobSpec, Plan, Space, derive_seed
 from tests.worker.fakes import FAMILIES, make_plan, make_spec, measure
-from worker.search import Done, Proposal, Row, Wait, confirm_seeds, decide, derive_seed
+from worker.search import Done, Proposal, Row, Wait, confirm_seeds, decide
 
 Outcome = Callable[[Row], Row]
 
@@ -151,6 +151,6 @@ def test_the_search_goes_where_the_metric_is_better(direction: str) -> None:
     rows = simulate(spec, make_plan(direction), outcome=outcome)
     late = [r.configuration.nominal_sparsity for r in rows if r.kind == "search"][-20:]
     wide = [s for s, r in zip(late, rows[-22:-2], strict=True) if r.configuration.family == "sparse_wide"]
-    assert wide.count(0.75) > len(wide) / 2
+    assert wide.count(0.75) == max(wide.count(s) for s in set(wide)) > len(wide) / len(make_plan().grid("sparse_wide"))
     final = next(r for r in rows if r.kind == "confirm" and r.configuration.family == "sparse_wide")
     assert final.configuration.nominal_sparsity == 0.75

@@ -7,7 +7,7 @@ import pytest
 from sparseift.masks.schedules import MaskSchedule
 from sparseift.records import Configuration, Space
 from tests.worker.fakes import make_plan
-from worker.suggest import Seen, centred, sampler_seed, suggest
+from worker.suggest import Seen, centred, suggest
 
 STATIC = MaskSchedule("static")
 
@@ -20,11 +20,6 @@ def test_values_are_centred_within_families_by_hand() -> None:
     rows = [seen("sparse_wide", 0.5, 90.0), seen("sparse_parallel", 0.5, 50.0), seen("sparse_wide", 0.75, 92.0)]
     rows.append(seen("sparse_parallel", 0.5, None))
     assert [r.value for r in centred(rows)] == [-1.0, 0.0, 1.0, None]
-
-
-def test_sampler_seeds_differ_by_job_and_number() -> None:
-    assert len({sampler_seed(job, number) for job in range(10) for number in range(100)}) == 1000
-    assert 0 <= sampler_seed(0, 0) < 2**32
 
 
 @pytest.mark.parametrize("count", [0, 3, 20])
