@@ -32,12 +32,11 @@ def server(start_server: StartServer) -> Server:
         (GOOD + "training: {learning_rte: 0.1}", "There is no training setting for images 'learning_rte'"),
         (GOOD + "space: {methods: [magic]}", "line 4: space.methods.0 is 'magic'"),
         (GOOD.replace("mlp, arguments: {width: 32}", "gpt"), "line 2: the model 'gpt' takes text and the data set"),
-        (GOOD.replace("width: 32", "width: 1"), "MLP has nothing to transform"),
         (GOOD.replace("_doped", "_wide") + "space: {sparsities: [0.95]}", "No point of the space is feasible."),
     ],
     ids=[
         *("model", "data", "family", "argument", "sparsity", "no-space", "no-budget"),
-        *("training", "method", "task", "nothing", "infeasible"),
+        *("training", "method", "task", "infeasible"),
     ],
 )
 def test_a_bad_job_is_refused_with_its_reason(text: str, sentence: str, server: Server, tmp_path: Path) -> None:
