@@ -163,8 +163,8 @@ class Factorized(nn.Module):
 class Doped(nn.Module):
     """Vᵀ(Uᵀ z) + σ(θᵀ z) + b, U and V dense. Masked: θ.
 
-    At the start the low-rank branch has the share s of the replaced layer's variance, which the mask takes from θ, and U
-    and V the same scale: a product of unbalanced factors multiplies the learning rate by D_out / d, and diverges.
+    At the start the low-rank branch has the share s of the replaced layer's variance, which the mask takes from θ, and
+    U and V the same scale: a product of unbalanced factors multiplies the learning rate by D_out / d, and diverges.
     """
 
     masked = ("theta.weight",)

@@ -6,7 +6,7 @@ _HE = "He et al. 2016, arXiv 1512.03385"
 
 MLP = ModelCard(
     name="mlp",
-    summary="Multi-layer perceptron: `depth` hidden layers of `width` units, batch norm, ReLU, between a dense stem and head.",
+    summary="Multi-layer perceptron: `depth` hidden layers of `width` units with batch norm, dense stem and head.",
     task="images",
     build="sparseift.models.mlp:build",
     arguments=(
