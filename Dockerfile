@@ -1,12 +1,13 @@
-# One image for every program. The CPU build of PyTorch by default; TORCH_INDEX chooses another.
+# One image for every program. TORCH_INDEX may name an index with another build of PyTorch (CPU only, say); without it
+# the package index's own is taken, which on Linux x86 brings CUDA.
 FROM python:3.12-slim
 
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ARG TORCH_INDEX=
 WORKDIR /srv/sparseift
 
 COPY constraints.txt pyproject.toml README.md LICENSE ./
 RUN grep '^torch==' constraints.txt > /tmp/torch.txt \
-    && pip install --no-cache-dir --requirement /tmp/torch.txt --index-url "$TORCH_INDEX" --extra-index-url https://pypi.org/simple
+    && pip install --no-cache-dir --requirement /tmp/torch.txt ${TORCH_INDEX:+--index-url "$TORCH_INDEX"}
 
 COPY sparseift sparseift
 COPY analysis analysis

@@ -48,7 +48,7 @@ class ModelCard:
         width: the argument that Sparse Wide multiplies; width_multiple: widths must be multiples of that
             argument's value (e.g. "heads": the head count stays and the head dimension grows), or of 1.
         dense: globs of module names that stay dense (stem, head, embeddings).
-        mask_only: globs of module names that are masked but not transformed (1×1 shortcuts, paper.md §1).
+        mask_only: globs of module names that are masked but not transformed (1×1 shortcuts).
         source: where the architecture is defined.
     """
 

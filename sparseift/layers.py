@@ -29,7 +29,7 @@ def assign_roles(
     """Give every `nn.Linear` and `nn.Conv2d` its role.
 
     Always dense: layers that the forward does not use, tied weights (an embedding shared with the head), depthwise
-    convolutions (one input channel per group: the rest pays for them, paper.md §1), and everything that is no linear or
+    convolutions (one input channel per group: the rest pays for them), and everything that is no linear or
     convolution layer (embeddings, norms, biases).
 
     Args:

@@ -50,7 +50,7 @@ def test_the_plan_is_what_is_built(model: str, family: str, sparsity: float, dis
 
 @pytest.mark.parametrize("scope", ["masked_layers", "linear_layers", "model"])
 def test_scopes_of_gpt3_small(scope: Scope) -> None:
-    """Wide at .75 keeps the block linears' FLOPs only; heads stay 12 and logits and attention grow (paper.md §2)."""
+    """Wide at .75 keeps the block linears' FLOPs only; heads stay 12 and logits and attention grow."""
     card, shape = catalog.get("model", "gpt3-small"), DataShape("text", (1024,), 50257, 1)
     dense = dense_network(card, {}, shape)
     point = plan_point(card, {}, shape, "sparse_wide", 0.75, scope=scope)
