@@ -105,6 +105,7 @@ class Journal:
             optimizer.load_state_dict(state["optimizer"])
         except (KeyError, RuntimeError, ValueError) as error:
             raise CheckpointError(f"{path} does not fit the model: {error}.") from error
+        _lay_out_like_parameters(optimizer)
         masks.load_state_dict(state["masks"])
         checkpoint.set_random_state(state["random"], device)
         self._loss_sum.copy_(state["loss_sum"])
@@ -173,3 +174,15 @@ class Journal:
         path = checkpoint.save(folder, done, state, self._record)
         self._outlets.saved(done, path)
         return path
+
+
+def _lay_out_like_parameters(optimizer: torch.optim.Optimizer) -> None:
+    """Give loaded state its parameters' strides: fused kernels pair elements by their place in memory.
+
+    `Optimizer.load_state_dict` keeps those of the checkpoint, whose tensors are contiguous, while a parameter may be
+    channels_last.
+    """
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                state[name] = torch.empty_like(parameter, dtype=value.dtype, device=value.device).copy_(value)
