@@ -57,7 +57,9 @@ def save(folder: Path, step: int, state: Mapping[str, Any], record: Mapping[str,
                 os.fsync(file.fileno())
         _sync(beside)
         if final.exists():  # a step that a resumed run repeats
-            final.rename(folder / f".{final.name}.{os.getpid()}.old")
+            aside = folder / f".{final.name}.{os.getpid()}.old"
+            shutil.rmtree(aside, ignore_errors=True)  # of an earlier process with our number
+            final.rename(aside)
         beside.rename(final)
         _sync(folder)
         for old in [*_steps(folder)[:-KEPT], *folder.glob(".*.old")]:
@@ -93,7 +95,9 @@ def newest(folder: Path) -> Path | None:
 
 
 def _steps(folder: Path) -> list[Path]:
-    return sorted(folder.glob(f"{PREFIX}*"))
+    """By rising step, whatever the number of digits."""
+    steps = {path: path.name.removeprefix(PREFIX) for path in folder.glob(f"{PREFIX}*")}
+    return sorted((path for path, step in steps.items() if step.isdecimal()), key=lambda path: int(steps[path]))
 
 
 def _sync(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,27 @@ def test_the_newest_stay(tmp_path: Path) -> None:
         save(tmp_path, step, {"step": step}, {})
     assert newest(tmp_path) == tmp_path / "step-00000100"
     assert len(list(tmp_path.iterdir())) == KEPT
+
+
+def test_steps_are_ordered_as_numbers(tmp_path: Path) -> None:
+    for step in (99_999_999, 100_000_000):
+        save(tmp_path, step, {"step": step}, {})
+    assert newest(tmp_path) == tmp_path / "step-100000000"
+    (tmp_path / "step-notes").mkdir()
+    save(tmp_path, 100_000_001, {}, {})
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["step-100000000", "step-100000001", "step-notes"]
+
+
+def test_what_an_interrupted_replacement_left_is_no_obstacle(tmp_path: Path) -> None:
+    left = tmp_path / f".step-00000005.{os.getpid()}.old"
+    left.mkdir()
+    (left / STATE).write_text("{}")
+    save(tmp_path, 5, {"a": torch.zeros(1)}, {})
+    left.mkdir()
+    (left / STATE).write_text("{}")
+    _, state, _ = load(save(tmp_path, 5, {"a": torch.ones(1)}, {}))
+    assert state["a"].item() == 1.0
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000005"]
 
 
 def test_a_repeated_step_replaces_the_old(tmp_path: Path) -> None:
