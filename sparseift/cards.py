@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sparseift.errors import InvalidValue, UnknownName
+from sparseift.errors import UnknownName
 from sparseift.records import Arguments, DataShape, Metric
+from sparseift.values import as_number, check_range
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +24,17 @@ def resolve(card_name: str, declared: tuple[Argument, ...], given: Arguments) ->
 
     Raises:
         UnknownName: an argument that the card does not declare.
-        InvalidValue: a value outside its range, or a fraction where an integer is meant.
+        InvalidValue: a value outside its range, or no number, or a fraction where an integer is meant.
     """
     names = {a.name: a for a in declared}
+    values = {a.name: a.default for a in declared}
     for name, value in given.items():
         if name not in names:
             raise UnknownName(f"argument of '{card_name}'", name, names)
-        argument = names[name]
-        if isinstance(argument.default, int) and (isinstance(value, bool) or value != int(value)):
-            raise InvalidValue(f"{card_name}'s {name} is {value}; it must be an integer.")
-        if not argument.low <= value <= argument.high:
-            raise InvalidValue(f"{card_name}'s {name} is {value}; it must lie in [{argument.low}, {argument.high}].")
-    values = {a.name: given.get(a.name, a.default) for a in declared}
-    return {k: int(v) if isinstance(names[k].default, int) else float(v) for k, v in values.items()}
+        argument, called = names[name], f"{card_name}'s {name}"
+        values[name] = as_number(called, value, int if isinstance(argument.default, int) else float)
+        check_range(called, values[name], argument.low, argument.high)
+    return values
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 from sparseift.errors import InvalidValue, UnknownName
 from sparseift.training.schedules import cosine, milestones, warmup
+from sparseift.values import as_number, check_range
 
 SCHEDULES = ("milestones", "cosine")
 
@@ -162,25 +163,19 @@ def resolve(task: str, overrides: dict[str, Any]) -> Recipe:
 
 def _convert(name: str, value: Any, kind: Any) -> Any:
     """A JSON value as the field's type."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if kind is bool and isinstance(value, bool):
-        return value
-    if kind is int and number and float(value).is_integer():
-        return int(value)
-    if kind is float and number:
-        return float(value)
-    if kind is str and isinstance(value, str):
+    if kind is int:
+        return as_number(name, value, int)
+    if kind is float:
+        return as_number(name, value, float)
+    if kind in (bool, str) and isinstance(value, kind):
         return value
     if typing.get_origin(kind) is tuple and isinstance(value, list | tuple):
-        return tuple(_convert(name, item, float) for item in value)
-    wanted = {bool: "true or false", int: "an integer", float: "a number", str: "a text"}.get(kind, "a list of numbers")
+        return tuple(as_number(name, item, float) for item in value)
+    wanted = {bool: "true or false", str: "a text"}.get(kind, "a list of numbers")
     raise InvalidValue(f"{name} is {value!r}; it must be {wanted}.")
 
 
 def _check_ranges(recipe: Recipe) -> None:
     for field in dataclasses.fields(recipe):
         if "range" in field.metadata:
-            low, high = field.metadata["range"]
-            value = getattr(recipe, field.name)
-            if not low <= value <= high:
-                raise InvalidValue(f"{field.name} is {value}; it must lie in [{low}, {high}].")
+            check_range(field.name, getattr(recipe, field.name), *field.metadata["range"])

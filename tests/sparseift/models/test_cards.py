@@ -1,8 +1,10 @@
 """Every card: builds, says which modules stay dense, needs no torch."""
 
+import math
 import subprocess
 import sys
 from fnmatch import fnmatch
+from typing import Any
 
 import pytest
 import torch
@@ -65,3 +67,17 @@ def test_bad_arguments_are_refused_by_name_and_range() -> None:
         card.resolve({"depth": 3})
     with pytest.raises(InvalidValue, match=r"imagenet_stem is 2; it must lie in \[0, 1\]"):
         card.resolve({"imagenet_stem": 2})
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, True, "wide"])
+def test_an_integer_argument_that_is_none_is_refused(value: Any) -> None:
+    card: ModelCard = catalog.get("model", "resnet18")
+    with pytest.raises(InvalidValue, match=r"resnet18's width is .*; it must be an integer"):
+        card.resolve({"width": value})
+
+
+def test_a_number_that_is_none_is_refused() -> None:
+    card: ModelCard = catalog.get("model", "gpt")
+    with pytest.raises(InvalidValue, match=r"gpt's dropout is nan; it must lie in"):
+        card.resolve({"dropout": math.nan})
+    assert card.resolve({"dropout": 0, "width": 8.0}) == {"width": 8, "layers": 4, "heads": 4, "dropout": 0.0}
