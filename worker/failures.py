@@ -4,6 +4,7 @@ from sparseift.errors import CheckpointError, DataError, Diverged, Infeasible, S
 
 MESSAGE_LENGTH = 500  # characters
 OUT_OF_MEMORY_WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
+DEVICE_WORDS = ("cuda error", "cuda driver error")
 
 
 class TimeLimit(SparseIFTError):
@@ -24,9 +25,18 @@ def classify(error: BaseException) -> str:
     text = str(error).lower()
     if isinstance(error, MemoryError) or any(words in text for words in OUT_OF_MEMORY_WORDS):
         return "out_of_memory"
+    if _is_device_fault(error, text):
+        return "infrastructure"  # one bad GPU is nobody's mistake; another may do
     if isinstance(error, OSError | CheckpointError) and not isinstance(error, DataError):
         return "infrastructure"  # a full disk, a lost mount
     return "user"
+
+
+def _is_device_fault(error: BaseException, text: str) -> bool:
+    """Whether an accelerator failed under the program; torch's own type is known by name, as torch is not imported."""
+    if type(error).__name__ == "AcceleratorError":
+        return True
+    return isinstance(error, RuntimeError) and any(words in text for words in DEVICE_WORDS)
 
 
 def describe(error: BaseException) -> str:
