@@ -102,7 +102,7 @@ def _absorb_rounding(masked: tuple[Weight, ...], nonzeros: dict[str, int], avail
 
 
 def with_nearest(refusal: Infeasible, asked: float, attempt: Callable[[float], object]) -> Infeasible:
-    """The refusal, with the nearest feasible nominal sparsities below and above what was asked.
+    """The refusal, with the nearest feasible nominal sparsities of `SUGGESTED` below and above what was asked.
 
     Args:
         asked: the nominal sparsity that was refused.
@@ -114,7 +114,7 @@ def with_nearest(refusal: Infeasible, asked: float, attempt: Callable[[float], o
     above = [s for s in SUGGESTED if s > asked + 1e-9]
     nearest = [s for side in (below, above) if (s := next(filter(_feasible(attempt), side), None)) is not None]
     if nearest:
-        hint = f"The nearest feasible sparsities are {' and '.join(f'{s:g}' for s in nearest)}."
+        hint = f"In steps of 0.05 the nearest feasible sparsities are {' and '.join(f'{s:g}' for s in nearest)}."
     else:
         hint = "No sparsity from 0.3 to 0.95 is feasible."
     return Infeasible(f"{refusal} {hint}", nearest)

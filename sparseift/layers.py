@@ -8,7 +8,6 @@ from fnmatch import fnmatchcase
 from torch import nn
 
 from sparseift.errors import NothingToTransform
-from sparseift.families.blocks import Layer
 from sparseift.flops import FlopCount
 
 
@@ -19,40 +18,37 @@ class Roles:
     transform: tuple[str, ...]
     mask_only: tuple[str, ...]
 
-    def __contains__(self, name: object) -> bool:
-        return name in self.transform or name in self.mask_only
-
 
 def assign_roles(
     model: nn.Module, counted: FlopCount, dense: Iterable[str] | None = None, mask_only: Iterable[str] = ()
 ) -> Roles:
     """Give every `nn.Linear` and `nn.Conv2d` its role.
 
-    Always dense: layers that the forward does not use, tied weights (an embedding shared with the head), depthwise
-    convolutions (one input channel per group: the rest pays for them), and everything that is no linear or
+    Always dense: layers that the forward does not use, subclasses of the two (their makers may read the weights),
+    shared layers and tied weights (an embedding shared with the head), depthwise
+    convolutions (one input channel per group: the rest pays for them), and all that is no linear or
     convolution layer (embeddings, norms, biases).
 
     Args:
         model: as built, before any transformation.
         counted: its FLOP count, for what is used and in which order.
         dense: globs over module names that stay dense. None picks the paper's default without looking at any dimension:
-            the first layer of the forward (unless the model starts with an embedding) and the last, the head.
+            what the forward reads first (the stem, or an embedding) and the last layer, the head.
         mask_only: globs over module names that are masked but not transformed (1×1 shortcuts in the official code).
 
     Raises:
         NothingToTransform: no layer is left to transform.
     """
-    owners = Counter(id(p) for m in model.modules() for p in m.parameters(recurse=False))
+    registered = [m for _, m in model.named_modules(remove_duplicate=False)]
+    owners = Counter(id(p) for m in registered for p in m.parameters(recurse=False))
     if dense is None:
-        used = [n.rpartition(".")[0] for n in counted.weights]
-        starts_with_embedding = any(isinstance(m, nn.Embedding) for m in model.modules())
-        dense = used[-1:] if starts_with_embedding else used[:1] + used[-1:]
+        dense = [n.rpartition(".")[0] for n in (counted.first_read, *list(counted.weights)[-1:])]
     dense, mask_only = tuple(dense), tuple(mask_only)
     transform: list[str] = []
     only: list[str] = []
     for name, module in model.named_modules():
         eligible = (
-            isinstance(module, Layer)
+            type(module) in (nn.Linear, nn.Conv2d)
             and f"{name}.weight" in counted.weights
             and owners[id(module.weight)] == 1
             and not (isinstance(module, nn.Conv2d) and module.groups > 1 and module.groups == module.in_channels)

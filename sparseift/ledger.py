@@ -3,7 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from sparseift.records import Scope
+from sparseift.errors import UnknownName
+from sparseift.records import SCOPES, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,12 @@ class Network:
             scope: "masked_layers" (the layers that the method touches), "linear_layers" (every weight), or "model"
                 (with the weight-free operators too).
             nonzeros: masked weight -> non-zeros; None counts every weight as non-zero, as masked-dense kernels do.
+
+        Raises:
+            UnknownName: no such scope.
         """
+        if scope not in SCOPES:
+            raise UnknownName("scope", scope, SCOPES)
         counts = nonzeros or {}
         total = sum(w.flops(counts.get(w.name, w.numel)) for w in self.weights if w.covered or scope != "masked_layers")
         return total + (self.weight_free_flops if scope == "model" else 0)

@@ -1,5 +1,7 @@
 """From a job to its plan: every point of the space solved before a slot is used. Pure and deterministic."""
 
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,6 +13,7 @@ from sparseift.errors import Infeasible, InvalidValue
 from sparseift.families.family import Family, check_nonlinearity
 from sparseift.families.wide import wide_size
 from sparseift.flops import count
+from sparseift.isoflop import with_nearest
 from sparseift.records import DENSE, DataShape, JobSpec, Plan, Point
 from sparseift.training.recipes import resolve
 from sparseift.training_flops import training_flops
@@ -41,15 +44,14 @@ def make_plan(spec: JobSpec) -> Plan:
     shape = dataset.shape(dataset.resolve(spec.dataset.arguments))
     recipe = resolve(shape.task, spec.training)
     points = tuple(
-        _point(spec, card, shape, family, nominal)
+        _point(spec, card, shape, family, nominal, asked)
         for family in spec.families
         if family != DENSE
-        for nominal in _nominals(spec, card, catalog.get("family", family))
+        for nominal, asked in _nominals(spec, card, catalog.get("family", family)).items()
     )
     dense = dense_point(card, spec.model.arguments, shape)
     if points and not any(p.feasible for p in points):
-        reasons = dict.fromkeys(f"{p.family} at {p.nominal_sparsity:g}: {p.reason}" for p in points)
-        raise Infeasible(f"No point of the space is feasible. {' '.join(reasons)}")
+        raise _refusal(spec, card, shape, points)
     steps, batch = recipe.total_steps(shape.train_samples), recipe.batch_size
     spent = training_flops(
         None,
@@ -64,25 +66,51 @@ def make_plan(spec: JobSpec) -> Plan:
     )
 
 
-def _nominals(spec: JobSpec, card: ModelCard, family: Family) -> tuple[float, ...]:
-    """The space's sparsities as the family has them: one for each distinct size, so that no two points are the same."""
-    width = int(card.resolve(spec.model.arguments)[card.width])
-    multiple = int(card.resolve(spec.model.arguments)[card.width_multiple]) if card.width_multiple else 1
-    chosen: dict[float, float] = {}
+def _refusal(spec: JobSpec, card: ModelCard, shape: DataShape, points: tuple[Point, ...]) -> Infeasible:
+    """Why no point is feasible, family by family, and the nearest sparsities that are."""
+    sentences, nearest = [], set[float]()
+    for family in dict.fromkeys(p.family for p in points):
+        first = next(p for p in points if p.family == family)
+
+        def attempt(nominal: float, family: str = family) -> Point:
+            return plan_point(
+                card, spec.model.arguments, shape, family, nominal, scope=spec.scope, nonlinearity=spec.nonlinearity
+            )
+
+        advised = with_nearest(Infeasible(first.reason), first.nominal_sparsity, attempt)
+        sentences.append(f"{family} at {first.nominal_sparsity:g}: {advised}")
+        nearest.update(advised.nearest)
+    return Infeasible(f"No point of the space is feasible. {' '.join(sentences)}", sorted(nearest))
+
+
+def _nominals(spec: JobSpec, card: ModelCard, family: Family) -> dict[float, tuple[float, ...]]:
+    """Nominal sparsity -> those asked for that it stands for: one for each distinct size, so that no point is twice."""
+    resolved = card.resolve(spec.model.arguments)
+    multiple = int(resolved[card.width_multiple]) if card.width_multiple else 1
+    chosen: dict[float, tuple[float, list[float]]] = {}
     for sparsity in sorted(spec.space.sparsities):
-        nominal = round(family.snap(sparsity), 6)
-        size = nominal if family.is_local else float(wide_size(width, nominal, multiple))
-        chosen.setdefault(size, nominal)
-    return tuple(chosen.values())
+        nominal = size = round(family.snap(sparsity), 6)
+        if not family.is_local:
+            with suppress(Infeasible):  # no wider than dense: a point of its own, refused when it is planned
+                size = float(wide_size(int(resolved[card.width]), nominal, multiple))
+        chosen.setdefault(size, (nominal, []))[1].append(sparsity)
+    return {nominal: tuple(asked) for nominal, asked in chosen.values()}
 
 
-def _point(spec: JobSpec, card: ModelCard, shape: DataShape, family: str, nominal: float) -> Point:
+def _point(
+    spec: JobSpec, card: ModelCard, shape: DataShape, family: str, nominal: float, asked: tuple[float, ...]
+) -> Point:
     try:
-        return plan_point(
+        point = plan_point(
             card, spec.model.arguments, shape, family, nominal, scope=spec.scope, nonlinearity=spec.nonlinearity
         )
     except Infeasible as refusal:
         return Point(family, nominal, feasible=False, reason=str(refusal))
+    moved = [s for s in asked if abs(s - nominal) > 1e-5]
+    if not moved:
+        return point
+    listed = ", ".join(f"{s:g}" for s in moved)
+    return replace(point, reason=f"Stands for {listed} too, which give {family} the same size.")
 
 
 def _memory_bytes(

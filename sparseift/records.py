@@ -46,7 +46,7 @@ class DataShape:
         task: "images" or "text".
         input_shape: one sample without the batch: (C, H, W) for images, (T,) tokens for text.
         outputs: number of classes, or size of the vocabulary.
-        train_samples: training samples (images, or windows of T tokens), before any `limit`-less growth.
+        train_samples: training samples (images, or windows of T tokens).
     """
 
     task: Literal["images", "text"]
@@ -190,7 +190,8 @@ class Point:
 
     Attributes:
         family, nominal_sparsity: what was asked.
-        feasible: False for a refusal; then `reason` says why and the numbers below are 0.
+        feasible: False for a refusal; then the numbers below are 0.
+        reason: why it was refused; or, of a feasible point, which sparsities were moved to it (k is an integer).
         sparsity: share of masked weights that are zero after the whole network was solved (uniform distribution).
         scale: the family's size in words, e.g. "width 90 (k = 1.406)" or "k = 4 branches".
         forward_flops: per sample, counted on the transformed network (non-zeros only), whole model.
@@ -302,7 +303,7 @@ class Progress:
         step: optimizer steps done (1-based); total_steps: of the whole run.
         train_loss: mean since the last report (nats); None in the report that follows a resume at once.
         value: the metric on the validation split (the data set's unit); None where only the loss was measured.
-        training_flops: spent so far by the formulas of `sparseift.flops`, mask updates included.
+        training_flops: spent so far by the formulas of `sparseift.training_flops`, mask updates included.
         sparsity: share of masked weights now zero; churn: share of active weights replaced by the last update;
         itop: share of maskable weights that were ever active. All None for dense.
         seconds: since the attempt began.

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sparseift import catalog
-from sparseift.errors import Infeasible, InvalidValue, SparseIFTError
+from sparseift.errors import Infeasible, InvalidValue
 from sparseift.families.blocks import Block, fresh, shape_of
 from sparseift.families.family import Family
 from sparseift.families.wide import wide_size
@@ -14,7 +14,7 @@ from sparseift.flops import FlopCount, count
 from sparseift.isoflop import Solution, solve, with_nearest
 from sparseift.layers import Roles, assign_roles
 from sparseift.ledger import Network, Weight
-from sparseift.masks.state import attach_random_masks, owner_of
+from sparseift.masks.state import attach_random_masks, masks_of, owner_of
 from sparseift.records import Point, Scope, derive_seed
 
 
@@ -61,6 +61,8 @@ def transform(
         raise InvalidValue(
             f"'{family}' widens the whole network, so it needs the model's builder: use sparseift.widen."
         )
+    if masks_of(model):
+        raise InvalidValue("The model has masks already; its FLOPs are a dense model's no more. Transform a dense one.")
     counted = count(model, example_input)
     roles = assign_roles(model, counted, dense, mask_only)
     budget = network(model, counted, roles).flops(scope)
@@ -76,8 +78,8 @@ def transform(
         try:
             replace_layers(model, record, nominal, roles, nonlinearity, seed)
             return solve_masks(model, roles, example_input, budget, scope, distribution)
-        except SparseIFTError:
-            restore()  # a refusal leaves the caller's model as it was
+        except BaseException:
+            restore()  # a refusal, whoever's, leaves the caller's model as it was
             raise
 
     try:
@@ -116,8 +118,8 @@ def widen(
     Raises:
         As `transform`.
     """
-    with torch.device("meta"):
-        reference = build(width)
+    dense = None if dense is None else tuple(dense)
+    reference = build(width)
     counted = count(reference, example_input)
     budget = network(reference, counted, assign_roles(reference, counted, dense)).flops(scope)
 
@@ -130,8 +132,7 @@ def widen(
     try:
         model, wide, sized, solution = attempt(sparsity)
     except Infeasible as refusal:
-        with torch.device("meta"):
-            raise with_nearest(refusal, sparsity, attempt) from None
+        raise with_nearest(refusal, sparsity, attempt) from None
     attach_random_masks(model, solution.nonzeros, derive_seed(seed, "masks"))
     return model, point("sparse_wide", sparsity, wide_scale(width, wide), sized, solution)
 
@@ -152,6 +153,10 @@ def replace_layers(
             parent, leaf = owner_of(model, name)
             layer = getattr(parent, leaf)
             block = block_type(layer, family.size(shape_of(layer), nominal_sparsity), sigma)
+            for parameter in block.parameters():
+                parameter.requires_grad_(layer.weight.requires_grad)
+            if layer.bias is not None:
+                block.output.bias.requires_grad_(layer.bias.requires_grad)
             setattr(parent, leaf, block.train(layer.training))
 
 

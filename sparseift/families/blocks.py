@@ -3,7 +3,7 @@ dilation and groups.
 
 Every block is built from the layer that it replaces, takes its input, gives its output shape and keeps its bias (added
 once, after everything else). Fresh weights are drawn normal with the replaced layer's own scale: gain / √fan_in, where
-gain = std(weight)·√fan_in of the replaced layer, so a model's initialisation scheme (He, GPT's .02, …) carries over.
+gain = √E[w²]·√fan_in of the replaced layer, so a model's initialisation scheme (He, GPT's .02, …) carries over.
 """
 
 import math
@@ -49,7 +49,7 @@ def nonlinearity(name: str, layer: Layer, channels: int) -> nn.Module:
         "bn": lambda: nn.BatchNorm2d(channels),
         "bn_relu": lambda: nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU()),
     }
-    return make[name]().to(layer.weight.device)
+    return make[name]().to(layer.weight.device, layer.weight.dtype)
 
 
 def fan_in(layer: Layer) -> int:
@@ -58,10 +58,14 @@ def fan_in(layer: Layer) -> int:
 
 
 def gain_of(layer: Layer) -> float:
-    """std(weight)·√fan_in of an initialised layer: 1 for fan-in scaling, √2 for He; 1 on the meta device."""
+    """√E[w²]·√fan_in of an initialised layer: 1 for fan-in scaling, √2 for He.
+
+    1 on the meta device, and for a layer of zeros (the end of a residual branch): a product of factors that both start
+    at zero never leaves it.
+    """
     if layer.weight.is_meta:
         return 1.0
-    return float(layer.weight.detach().float().std(correction=0)) * math.sqrt(fan_in(layer))
+    return float(layer.weight.detach().float().square().mean().sqrt()) * math.sqrt(fan_in(layer)) or 1.0
 
 
 def _draw(layer: Layer, gain: float) -> Layer:
@@ -118,11 +122,14 @@ class _Biased(nn.Module):
 
 
 class Parallel(nn.Module):
-    """Σ_{j=1..k} σ_j(θ_jᵀ z) + b. Masked: every θ_j."""
+    """Σ_{j=1..k} σ_j(θ_jᵀ z) + b. Masked: every θ_j.
+
+    Each branch is drawn like the replaced layer: its mask keeps 1/k of it, so that the sum has the layer's variance.
+    """
 
     def __init__(self, layer: Layer, size: int, sigma: str) -> None:
         super().__init__()
-        gain = gain_of(layer) / math.sqrt(size)  # the sum of k branches keeps the layer's scale
+        gain = gain_of(layer)
         self.branches = nn.ModuleList(_draw(like(layer, shape_of(layer).outputs), gain) for _ in range(size))
         self.sigma = nn.ModuleList(nonlinearity(sigma, layer, shape_of(layer).outputs) for _ in range(size))
         self.output = _Biased(layer)

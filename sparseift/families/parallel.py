@@ -16,8 +16,9 @@ def branches(nominal_sparsity: float) -> int:
 
 
 def snap(nominal_sparsity: float) -> float:
-    """The nearest 1 − 1/k in k, with k ≥ 2."""
-    return 1.0 - 1.0 / max(2, branches(nominal_sparsity))
+    """The nearest 1 − 1/k in k; the sparsity itself where that is k = 1, which is no transformation."""
+    k = branches(nominal_sparsity)
+    return 1.0 - 1.0 / k if k > 1 else nominal_sparsity
 
 
 def size(_layer: LayerShape, nominal_sparsity: float) -> int:

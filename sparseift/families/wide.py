@@ -7,6 +7,7 @@ afterwards.
 
 import math
 
+from sparseift.errors import Infeasible
 from sparseift.families.family import Family, check_sparsity, floor_to
 
 
@@ -16,8 +17,19 @@ def width_factor(nominal_sparsity: float) -> float:
 
 
 def wide_size(width: int, nominal_sparsity: float, multiple: int = 1) -> int:
-    """The width of the widened network: k·width, rounded down to a multiple (heads, groups) but never below `width`."""
-    return max(width, floor_to(width * width_factor(nominal_sparsity), multiple))
+    """The width of the widened network: k·width, rounded down to a multiple (heads, groups).
+
+    Raises:
+        Infeasible: that is no wider than the dense network.
+    """
+    factor = width_factor(nominal_sparsity)
+    wide = floor_to(width * factor, multiple)
+    if wide <= width:
+        raise Infeasible(
+            f"Sparse Wide at {nominal_sparsity:g} has k = {factor:.3f}, and {width} times that, rounded down to "
+            f"a multiple of {multiple}, is no wider than the dense network."
+        )
+    return wide
 
 
 WIDE = Family(

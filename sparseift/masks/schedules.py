@@ -60,7 +60,7 @@ class MaskSchedule:
 
     def last_step(self, total_steps: int) -> int:
         """The first step (1-based) at which no update happens any more, T_end in steps."""
-        return math.ceil(self.t_end_fraction * total_steps)
+        return math.ceil(self.t_end_fraction * total_steps - 1e-9)  # .55 · 100 is 55.000000000000007
 
     def is_update_step(self, step: int, total_steps: int) -> bool:
         """Whether masks are updated after the optimizer's `step`-th step (1-based)."""

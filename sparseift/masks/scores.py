@@ -27,14 +27,13 @@ def random(weight: Tensor, _gradient: Tensor, generator: torch.Generator) -> Ten
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A dynamic mask method. `needs_gradient`: whether growth reads the dense gradient."""
+    """A dynamic mask method."""
 
     drop: Score
     grow: Score
-    needs_gradient: bool
 
 
 DYNAMIC_METHODS = {
-    "set": Method(magnitude, random, needs_gradient=False),
-    "rigl": Method(magnitude, gradient_magnitude, needs_gradient=True),
+    "set": Method(magnitude, random),
+    "rigl": Method(magnitude, gradient_magnitude),
 }

@@ -54,6 +54,6 @@ def drop_and_grow(
 
 
 @torch.no_grad()
-def zero_at(tensor: Tensor, positions: Tensor) -> None:
-    """Zero the flat positions of a tensor of any memory format, in place."""
-    tensor[torch.unravel_index(positions, tensor.shape)] = 0
+def fill_at(tensor: Tensor, positions: Tensor, value: float = 0.0) -> None:
+    """Set the flat positions of a tensor of any memory format, in place."""
+    tensor[torch.unravel_index(positions, tensor.shape)] = value

@@ -99,3 +99,52 @@ def test_only_nonzeros_of_masked_weights_are_paid_for() -> None:
 def test_a_batch_is_refused() -> None:
     with pytest.raises(InvalidValue, match="batch of 2"):
         count(nn.Linear(3, 3), torch.zeros(2, 3))
+
+
+def test_a_module_that_is_registered_twice_is_counted_twice_and_left_alone() -> None:
+    layer = nn.Linear(4, 4)
+    model = nn.Sequential(layer, nn.BatchNorm1d(4), layer)
+    assert count(model, torch.zeros(1, 4)).weights["0.weight"].uses == 2
+    assert model[0].weight.device.type == model[2].weight.device.type == "cpu"
+    assert model(torch.ones(3, 4)).shape == (3, 4)
+
+
+def test_a_layer_with_its_weight_stored_the_other_way_round() -> None:
+    """Hugging Face's GPT-2 multiplies with (in, out) weights: looking for `nn.Linear` finds none of them."""
+
+    class Conv1D(nn.Module):
+        def __init__(self, inputs: int, outputs: int) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(inputs, outputs))
+            self.bias = nn.Parameter(torch.zeros(outputs))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.addmm(self.bias, x.view(-1, x.shape[-1]), self.weight).view(*x.shape[:-1], -1)
+
+    counted = count(nn.Sequential(Conv1D(6, 18), Conv1D(18, 6)), torch.zeros(1, 5, 6))
+    assert [w.uses for w in counted.weights.values()] == [5, 5]
+    assert counted.total == 2 * (2 * 5 * 6 * 18)
+
+
+def test_flops_are_booked_on_the_weight_not_on_a_bias_or_an_input() -> None:
+    assert list(count(nn.Linear(1, 8), torch.zeros(1, 1)).weights) == ["weight"]
+
+    class Latents(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.latents = nn.Parameter(torch.zeros(64, 16))
+            self.query = nn.Linear(16, 16)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.query(self.latents) + x.mean()
+
+    assert list(count(Latents(), torch.zeros(1, 3)).weights) == ["query.weight"]
+
+
+def test_a_forward_that_cannot_be_traced_says_so() -> None:
+    class Reads(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * float(x.sum())
+
+    with pytest.raises(InvalidValue, match="forward of Reads does not run on the meta device"):
+        count(Reads(), torch.zeros(1, 3))

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from sparseift.errors import Infeasible
+from sparseift.errors import Infeasible, UnknownName
 from sparseift.isoflop import TOLERANCE, solve, with_nearest
 from sparseift.ledger import Network, Weight
 
@@ -63,6 +63,8 @@ def test_refusals_say_why() -> None:
         solve(sized, 1800, "model")
     with pytest.raises(Infeasible, match="without zeros"):
         solve(sized, 4000, "model")
+    with pytest.raises(UnknownName, match="linear_layers"):
+        solve(sized, 1800, "whole_model")  # type: ignore[arg-type]
     coarse = network(Weight("a", (3, 3), 1000, True, True))
     with pytest.raises(Infeasible, match="too small"):
         solve(coarse, 2 * 4500, "model")
@@ -76,7 +78,13 @@ def test_the_nearest_feasible_sparsities_are_named() -> None:
     advised = with_nearest(Infeasible("too large."), 0.9, attempt)
     assert advised.nearest == (0.6,)
     assert "0.6" in str(advised)
-    with pytest.raises(Infeasible):
-        attempt(0.65)
+
+    def narrow(sparsity: float) -> None:
+        if not 0.44 < sparsity < 0.81:
+            raise Infeasible("outside.")
+
+    assert with_nearest(Infeasible("outside."), 0.3, narrow).nearest == (0.45,)
+    assert with_nearest(Infeasible("at that very one."), 0.6, narrow).nearest == (0.55, 0.65)
+    assert with_nearest(Infeasible("x."), 0.9, lambda _s: attempt(0.99)).nearest == ()
     assert with_nearest(Infeasible("x", (0.5,)), 0.4, attempt).nearest == (0.5,)
     assert math.isclose(TOLERANCE, 1e-3)

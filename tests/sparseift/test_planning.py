@@ -23,7 +23,10 @@ def test_every_point_is_feasible_and_iso_flop_or_refused_with_a_reason() -> None
 
 def test_parallel_snaps_to_integers_and_no_size_stands_twice() -> None:
     grid = make_plan(JOB).grid("sparse_parallel")
-    assert [p.nominal_sparsity for p in grid] == [0.5, 0.75]  # .3 and .6 snap to k = 2 too
+    assert [p.nominal_sparsity for p in grid] == [0.5, 0.75]  # .6 snaps to k = 2 too, and .3 to no transformation
+    assert [p.reason for p in grid] == ["Stands for 0.6 too, which give sparse_parallel the same size.", ""]
+    refused = [p for p in make_plan(JOB).points if not p.feasible and p.family == "sparse_parallel"]
+    assert [p.nominal_sparsity for p in refused] == [0.3]
     scales = [p.scale for p in make_plan(JOB).points if p.family == "sparse_wide"]
     assert len(scales) == len(set(scales))
 
@@ -53,5 +56,22 @@ def test_a_space_without_a_feasible_point_is_refused_with_its_reasons() -> None:
         ("sparse_wide",),
         Space(sparsities=(0.9, 0.95)),
     )
-    with pytest.raises(Infeasible, match=r"sparse_wide at 0\.9"):
+    with pytest.raises(Infeasible, match=r"sparse_wide at 0\.9") as refusal:
         make_plan(gpt)
+    assert refusal.value.nearest
+    assert max(refusal.value.nearest) < 0.9
+    assert f"{refusal.value.nearest[0]:g}" in str(refusal.value)
+
+
+def test_a_network_no_wider_than_dense_is_no_point() -> None:
+    gpt = JobSpec(
+        "t",
+        Named("gpt", {"width": 16, "layers": 1, "heads": 4}),
+        Named("sotu"),
+        ("sparse_wide", "sparse_factorized"),
+        Space(sparsities=(0.3,)),
+    )
+    first, second = make_plan(gpt).points
+    assert (first.feasible, second.feasible) == (False, True)
+    assert "no wider" in first.reason
+    assert make_plan(gpt).training_memory_bytes > 16 * second.parameters

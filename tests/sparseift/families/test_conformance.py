@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sparseift import catalog
 from sparseift.errors import Infeasible, InvalidValue, NothingToTransform, UnknownName
-from sparseift.families.blocks import Doped, Factorized, Parallel
+from sparseift.families.blocks import Doped, Factorized, Parallel, nonlinearity
 from sparseift.families.family import NONLINEARITIES
 from sparseift.flops import count, nonzero_flops
 from sparseift.isoflop import TOLERANCE
@@ -155,6 +155,39 @@ def test_wide_meets_its_budget_or_is_refused(width: int, multiple: int, sparsity
     assert 0.0 <= point.sparsity < 1.0
 
 
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@given(
+    width=st.integers(2, 12),
+    kernel=st.integers(1, 4),
+    stride=st.integers(1, 2),
+    groups=st.sampled_from([1, 2]),
+    sparsity=SPARSITIES,
+    scope=st.sampled_from(SCOPES),
+)
+def test_wide_convolutions_meet_their_budget_or_are_refused(
+    width: int, kernel: int, stride: int, groups: int, sparsity: float, scope: str
+) -> None:
+    def build(w: int) -> nn.Sequential:
+        return convolutional(nn.Conv2d(w, w, kernel, stride, padding=2, groups=groups))
+
+    x = torch.zeros(1, 3, 9, 9)
+    dense = count(build(2 * width), x)
+    try:
+        model, _ = widen(build, 2 * width, sparsity, x, multiple=2, scope=scope)  # type: ignore[arg-type]
+    except Infeasible as refusal:
+        assert str(refusal).endswith(".")
+        return
+    except NothingToTransform:  # two channels in two groups are depthwise
+        assume(False)
+    masks, counted = masks_of(model), count(model, x)
+    if scope == "masked_layers":
+        achieved = sum(counted.weights[n].flops(int(m.sum())) for n, m in masks.items())
+        wanted = sum(dense.weights[n].flops(dense.weights[n].numel) for n in masks)
+    else:
+        achieved, wanted = nonzero_flops(counted, masks), dense.total
+    assert abs(achieved / wanted - 1) <= TOLERANCE
+
+
 def test_blocks_compute_the_figures_formulas() -> None:
     torch.manual_seed(0)
     layer = nn.Linear(6, 4).double()
@@ -168,6 +201,26 @@ def test_blocks_compute_the_figures_formulas() -> None:
     torch.testing.assert_close(
         doped(z), z @ doped.u.weight.T @ doped.v.weight.T + torch.relu(z @ doped.theta.weight.T) + layer.bias
     )
+
+
+def test_the_default_nonlinearity_is_the_figures() -> None:
+    assert isinstance(nonlinearity("default", nn.Linear(2, 2), 2), nn.GELU)
+    assert [type(m) for m in nonlinearity("default", nn.Conv2d(2, 2, 1), 2)] == [nn.BatchNorm2d, nn.ReLU]
+
+
+@pytest.mark.parametrize("scale", [0.02, 0.5])
+def test_fresh_weights_take_the_replaced_layers_scale(scale: float) -> None:
+    torch.manual_seed(0)
+    layer = nn.Linear(256, 256)
+    nn.init.normal_(layer.weight, std=scale)
+    x = torch.randn(512, 256)
+    dense = layer(x).detach().var()
+    assert Factorized(layer, 128, "identity").u.weight.detach().std() == pytest.approx(scale, rel=0.02)
+    for block, masked in ((Parallel(layer, 4, "identity"), 0.25), (Doped(layer, 96, "identity"), 0.25)):
+        for name in block.masked:  # as a mask of density 1 - s leaves it, with s = .75
+            weight = block.get_parameter(name)
+            weight.data.mul_(torch.rand_like(weight) < masked)
+        assert block(x).var().detach() == pytest.approx(dense.item(), rel=0.15)
 
 
 @pytest.mark.parametrize("family", LOCAL)

@@ -34,7 +34,8 @@ def test_wide_widths_of_cifar_resnet18() -> None:
 
 def test_wide_keeps_multiples_of_heads_and_never_narrows() -> None:
     assert wide_size(768, 0.5, multiple=12) == 1080
-    assert wide_size(4, 0.01, multiple=4) == 4
+    with pytest.raises(Infeasible, match="no wider than the dense network"):
+        wide_size(16, 0.3, multiple=4)
 
 
 def test_factorized_ranks_of_cifar_resnet18() -> None:
@@ -49,7 +50,7 @@ def test_doped_ranks_of_cifar_resnet18() -> None:
 
 def test_parallel_has_only_integers() -> None:
     assert [parallel.size(SQUARE, s) for s in (0.5, 2 / 3, 0.75, 0.9)] == [2, 3, 4, 10]
-    assert [round(parallel.snap(s), 3) for s in (0.3, 0.4, 0.6, 0.7, 0.85)] == [0.5, 0.5, 0.5, 0.667, 0.857]
+    assert [round(parallel.snap(s), 3) for s in (0.3, 0.4, 0.6, 0.7, 0.85)] == [0.3, 0.5, 0.5, 0.667, 0.857]
     with pytest.raises(Infeasible, match="integer") as refusal:
         parallel.size(SQUARE, 0.6)
     assert refusal.value.nearest == (0.5, 0.6667)

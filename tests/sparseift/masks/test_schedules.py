@@ -12,6 +12,7 @@ def test_update_steps_by_hand() -> None:
     schedule = MaskSchedule("rigl", delta_t_steps=10, t_end_fraction=0.75)
     assert [t for t in range(1, 101) if schedule.is_update_step(t, 100)] == [10, 20, 30, 40, 50, 60, 70]
     assert schedule.count_updates(100) == 7
+    assert MaskSchedule("rigl", delta_t_steps=5, t_end_fraction=0.55).count_updates(100) == 10  # .55 · 100 > 55
     assert MaskSchedule("rigl", delta_t_steps=25).count_updates(100) == 2  # step 75 is T_end: frozen
 
 

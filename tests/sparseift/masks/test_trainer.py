@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from sparseift.errors import CheckpointError, InvalidValue
+from sparseift.masks.optimizers import initial_value
 from sparseift.masks.schedules import METHODS, MaskSchedule
 from sparseift.masks.state import attach_random_masks, masks_of
 from sparseift.masks.trainer import MaskTrainer, SkippedUpdate
@@ -25,6 +26,9 @@ OPTIMIZERS = {
     "adagrad": lambda p: torch.optim.Adagrad(p, lr=1e-2),
     "nadam-foreach": lambda p: torch.optim.NAdam(p, lr=1e-2, foreach=True),
     "adamax": lambda p: torch.optim.Adamax(p, lr=1e-2),
+    "rprop": lambda p: torch.optim.Rprop(p, lr=1e-2),
+    "adagrad-accumulated": lambda p: torch.optim.Adagrad(p, lr=1e-2, initial_accumulator_value=0.1),
+    "adafactor": lambda p: torch.optim.Adafactor(p, lr=1e-2),
 }
 SCHEDULES = {method: MaskSchedule(method, delta_t_steps=3, t_end_fraction=0.8) for method in METHODS}
 
@@ -126,7 +130,7 @@ def test_grown_weights_start_at_zero_and_only_their_state_is_reset(name: str, me
     assert not weight[dropped].any()
     for key, value in optimizer.state[weight].items():
         if isinstance(value, Tensor) and value.shape == weight.shape:
-            assert not value[grown].any()
+            assert (value[grown] == initial_value(optimizer.param_groups[0], key)).all()
             kept = control_optimizer.state[control[4].weight][key]
             assert torch.equal(value[~grown], kept[~grown]), f"{key} of weights that were not grown has changed"
 
@@ -279,6 +283,92 @@ def test_clipping_counts_active_gradients_only_and_keeps_them_dense() -> None:
     torch.testing.assert_close(norm, want)
     torch.testing.assert_close(model[4].weight.grad, dense * 0.1 / want, rtol=1e-4, atol=1e-8)
     assert torch.equal(trainer.clip_grad_norm_(1e9), trainer.clip_grad_norm_(1e9))
+
+
+@pytest.mark.parametrize("name", ["adafactor", "muon"])
+@pytest.mark.parametrize("method", ["static", "rigl"])
+def test_optimizers_that_are_not_elementwise_see_masked_gradients_only(name: str, method: str) -> None:
+    def optimizer_of(model: nn.Module) -> torch.optim.Optimizer:
+        matrices = [p for p in model.parameters() if p.ndim == 2]
+        return torch.optim.Muon(matrices, lr=1e-2) if name == "muon" else torch.optim.Adafactor(matrices, lr=1e-2)
+
+    def two_layers() -> nn.Sequential:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Flatten(), nn.Linear(72, 20), nn.ReLU(), nn.Linear(20, 5))
+        attach_random_masks(model, {"1.weight": 300, "3.weight": 30}, seed=0)
+        return model
+
+    ours, theirs = two_layers(), two_layers()
+    optimizer, other = optimizer_of(ours), optimizer_of(theirs)
+    trainer = MaskTrainer(ours, optimizer, SCHEDULES[method], total_steps=20, seed=0)
+    for step, (x, y) in enumerate(itertools.islice(batches(torch.float32), 3), start=1):
+        for model, steps in ((ours, optimizer), (theirs, other)):
+            steps.zero_grad()
+            nn.functional.cross_entropy(model(x), y).backward()
+            if model is theirs:
+                dense = {n: p.grad.clone() for n, p in model.named_parameters() if n in masks_of(model)}
+                for n, p in model.named_parameters():
+                    if n in dense:
+                        p.grad.mul_(masks_of(model)[n])
+            steps.step()
+        with torch.no_grad():
+            for n, mask in masks_of(theirs).items():
+                theirs.get_parameter(n).mul_(mask)
+        if method == "static" or step < 3:
+            for n in masks_of(ours):
+                assert torch.equal(ours.get_parameter(n), theirs.get_parameter(n))
+    if method == "rigl":  # step 3 grew where the dense gradient is largest, though the optimizer saw it masked
+        grown = (ours[1].weight_mask == 1) & (theirs[1].weight_mask == 0)
+        never = (ours[1].weight_mask == 0) & (theirs[1].weight_mask == 0)
+        assert grown.any()
+        assert dense["1.weight"].abs()[grown].min() >= dense["1.weight"].abs()[never].max()
+    assert trainer.skipped_updates == 0
+
+
+def test_lbfgs_is_refused() -> None:
+    model = model_with_masks()
+    with pytest.raises(InvalidValue, match="LBFGS"):
+        MaskTrainer(model, torch.optim.LBFGS(model.parameters()), SCHEDULES["set"], total_steps=5, seed=0)
+
+
+@pytest.mark.parametrize("method", ["set", "rigl"])
+def test_a_frozen_layer_keeps_its_mask_and_stops_no_other(method: str) -> None:
+    model = model_with_masks()
+    model[4].weight.requires_grad_(False)
+    optimizer = OPTIMIZERS["sgd"](model.parameters())
+    trainer = MaskTrainer(model, optimizer, SCHEDULES[method], total_steps=20, seed=0)
+    before = {n: m.clone() for n, m in masks_of(model).items()}
+    run(model, optimizer, batches(), 3)
+    assert torch.equal(before["4.weight"], model[4].weight_mask)
+    assert not torch.equal(before["7.weight"], model[7].weight_mask)
+    assert trainer.skipped_updates == 0
+
+
+def test_an_update_without_any_gradient_is_reported() -> None:
+    model = model_with_masks()
+    optimizer = OPTIMIZERS["sgd"](model.parameters())
+    trainer = MaskTrainer(model, optimizer, SCHEDULES["rigl"], total_steps=20, seed=0)
+    assert trainer.clip_grad_norm_(1.0) == 0.0
+    optimizer.step()
+    optimizer.step()
+    with pytest.warns(SkippedUpdate, match="no masked weight has a gradient"):
+        optimizer.step()
+    assert trainer.skipped_updates == 1
+
+
+def test_a_model_that_is_moved_or_loaded_by_assignment_keeps_its_own_masks() -> None:
+    model = model_with_masks()
+    optimizer = OPTIMIZERS["sgd"](model.parameters())
+    MaskTrainer(model, optimizer, SCHEDULES["rigl"], total_steps=40, seed=0)
+    model.to(memory_format=torch.channels_last)  # replaces the buffers
+    run(model, optimizer, batches(), 7)
+    for n, mask in masks_of(model).items():
+        assert not model.get_parameter(n)[mask == 0].any()
+    model[4].load_state_dict(model_with_masks(0.6)[4].state_dict())
+    run(model, optimizer, batches(), 1)
+    assert int((model[4].weight != 0).sum()) == int(0.6 * model[4].weight.numel())
+    with pytest.raises(InvalidValue, match="does not hold"):  # new parameters, which the optimizer does not train
+        model.load_state_dict(model_with_masks().state_dict(), assign=True)
 
 
 def test_channels_last_weights_are_updated_where_they_should() -> None:
