@@ -3,7 +3,8 @@
 Rules: only points at dense's FLOPs are compared. Where a family has confirmation runs (fresh seeds, run after
 the search had chosen), only confirmed points can be best, and only those runs are reported: the best of many
 single runs is a lucky run. Without them the best is provisional. Points that the noise does not separate from
-the best are named.
+the best are named. The best family of all is picked by the very runs that it is reported by, so its interval holds
+for all that it was picked from together.
 """
 
 from collections.abc import Sequence
@@ -34,14 +35,42 @@ class FamilyBest:
     tied_with: tuple[str, ...]
 
 
-def gain_over_dense(point: CurvePoint, dense: DensePoint | None, metric: Metric) -> Difference | None:
-    """The point against dense, positive when better; None without dense or where it is not iso-FLOP."""
+@dataclass(frozen=True, slots=True)
+class Winner:
+    """The best family of all.
+
+    Attributes:
+        point: its best configuration.
+        gain: of it over dense, with an interval that holds for all `picked_from` together; its family's own row has
+            the plain one. None without dense.
+        picked_from: confirmed families, or else configurations, that were compared by the runs of `gain`.
+    """
+
+    family: str
+    point: CurvePoint
+    gain: Difference | None
+    picked_from: int
+
+
+def gain_over_dense(
+    point: CurvePoint,
+    dense: DensePoint | None,
+    metric: Metric,
+    noise: Noise | None = None,
+    comparisons: int = 1,
+) -> Difference | None:
+    """The point against dense, positive when better; None without dense or where it is not iso-FLOP.
+
+    `noise` is the job's, `comparisons` how many points the interval must hold for together (`difference`).
+    """
     if dense is None or not point.iso_flop:
         return None
     sign = 1.0 if metric.direction == "maximize" else -1.0
     return difference(
         {s: sign * v for s, v in zip(point.seeds, point.values, strict=True)},
         {s: sign * v for s, v in zip(dense.seeds, dense.values, strict=True)},
+        noise,
+        comparisons,
     )
 
 
@@ -77,7 +106,7 @@ def judge(
         if compared:
             best, members = _judge_family(compared, noise, maximize)
             for p in members:
-                marked[p.configuration_key] = replace(p, gain=gain_over_dense(p, dense, metric))
+                marked[p.configuration_key] = replace(p, gain=gain_over_dense(p, dense, metric, noise))
             chosen = marked[best.configuration_key]
             tied = tuple(p.configuration_key for p in members if p.within_noise)
             answers.append(
@@ -85,6 +114,23 @@ def judge(
             )
     answers.sort(key=lambda a: (not a.point.confirmed, -a.point.mean if maximize else a.point.mean))
     return tuple(marked[p.configuration_key] for p in points), tuple(answers)
+
+
+def winner(
+    points: Sequence[CurvePoint], dense: DensePoint | None, metric: Metric, best: Sequence[FamilyBest]
+) -> Winner | None:
+    """The best family's answer with an interval that allows for its having been picked; None where there is none.
+
+    A confirmed one was picked from the confirmed families. A provisional one was picked from every configuration of
+    the families without confirmation.
+    """
+    if not best:
+        return None
+    first = best[0]
+    rivals = [a for a in best if a.point.confirmed == first.point.confirmed]
+    picked_from = len(rivals) if first.point.confirmed else sum(a.compared for a in rivals)
+    gain = gain_over_dense(first.point, dense, metric, job_noise(points, dense), picked_from)
+    return Winner(first.family, first.point, gain, picked_from)
 
 
 def _judge_family(

@@ -1,8 +1,11 @@
 """Intervals over seeds, from textbook formulas only.
 
 Everywhere a run's value = its configuration's mean + independent, roughly normal seed noise. Intervals are 95
-%, two-sided and per comparison: none is adjusted for how many are made, so a page states how many points it
-compared.
+%, two-sided and, unless `comparisons` says otherwise, per comparison: so a page states how many points it compared.
+
+A metric that counts (accuracy over 297 images) makes runs equal by chance: a sample without spread says nothing of its
+noise. It gets no interval from itself alone, and a difference's standard error is bounded from below by the seed noise
+that all configurations of a job share.
 """
 
 import math
@@ -14,6 +17,7 @@ import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95  # two-sided
+ROUNDING = 1e-9  # of a metric's unit: a smaller spread is the arithmetic's, not the seeds'
 DRAWS = 20_000  # posterior draws: the Monte Carlo error of a probability is below .004
 
 Method = Literal["paired", "welch", "none"]
@@ -24,7 +28,7 @@ class Estimate:
     """A mean and its 95 % interval, all in the unit of the values.
 
     Attributes:
-        low, high: None where the data cannot give an interval (a single value).
+        low, high: None where the data cannot give an interval (a single value, or values without spread).
         n: values, or pairs of values, that it rests on.
     """
 
@@ -59,14 +63,17 @@ class Noise:
     degrees: int
 
 
-def t_quantile(degrees: float) -> float:
-    """Student's t at the upper end of the two-sided interval, e.g. 4.303 for 2 degrees of freedom."""
-    return float(stats.t.ppf(0.5 + CONFIDENCE / 2, degrees))
+def t_quantile(degrees: float, comparisons: int = 1) -> float:
+    """Student's t at the upper end of the two-sided interval, e.g. 4.303 for 2 degrees of freedom.
+
+    `comparisons` intervals with it hold together with `CONFIDENCE`, however they depend on each other (Bonferroni).
+    """
+    return float(stats.t.ppf(1 - (1 - CONFIDENCE) / (2 * comparisons), degrees))
 
 
 def mean_interval(values: Sequence[float]) -> Estimate:
     """x̄ ± t(n − 1) · s / √n: Student (1908). Assumes independent normal values; holds well for symmetric
-    noise.
+    noise. Without an interval where s = 0.
 
     Raises:
         ValueError: without any value.
@@ -75,45 +82,81 @@ def mean_interval(values: Sequence[float]) -> Estimate:
         raise ValueError("mean_interval needs at least one value; it got none.")
     n = len(values)
     mean = math.fsum(values) / n
-    if n == 1:
-        return Estimate(mean, None, None, 1)
-    half = t_quantile(n - 1) * float(np.std(values, ddof=1)) / math.sqrt(n)
+    error = _spread(values) / math.sqrt(n)
+    if not error:
+        return Estimate(mean, None, None, n)
+    half = t_quantile(n - 1) * error
     return Estimate(mean, mean - half, mean + half, n)
 
 
-def paired_interval(differences: Sequence[float]) -> Difference:
-    """The mean of within-seed differences and Student's interval on it. Assumes normal *differences*."""
-    one = mean_interval(differences)
-    return Difference(one.mean, one.low, one.high, one.n, "paired" if one.n > 1 else "none")
+def paired_interval(differences: Sequence[float], noise: Noise | None = None, comparisons: int = 1) -> Difference:
+    """The mean of n within-seed differences and Student's interval on it. Assumes normal *differences*.
+
+    With the job's seed `noise` σ the standard error is at least σ / √n, which then has the noise's own degrees of
+    freedom. Of independent runs it would be √2 · σ / √n: the bound assumes one noise for all configurations, and that
+    sharing a seed takes at most half of a difference's variance away. Where it takes more, the interval is too wide.
+    """
+    n = len(differences)
+    mean = math.fsum(differences) / n
+    if n < 2:
+        return Difference(mean, None, None, n, "none")
+    error = _spread(differences) / math.sqrt(n)
+    half = max(t_quantile(n - 1, comparisons) * error, _least_half(noise, n, comparisons))
+    if not half:
+        return Difference(mean, None, None, n, "none")
+    return Difference(mean, mean - half, mean + half, n, "paired")
 
 
-def welch_interval(a: Sequence[float], b: Sequence[float]) -> Difference:
+def welch_interval(
+    a: Sequence[float], b: Sequence[float], noise: Noise | None = None, comparisons: int = 1
+) -> Difference:
     """ā − b̄ with unequal variances: Welch (1947), Satterthwaite's degrees of freedom.
 
-    Assumes two independent normal samples. Without an interval where either has one value.
+    Assumes two independent normal samples. Without an interval where either has one value. With the job's seed
+    `noise` σ the standard error is bounded as that of `paired_interval`, n being the smaller sample's size.
     """
     mean = math.fsum(a) / len(a) - math.fsum(b) / len(b)
     n = min(len(a), len(b))
     if n < 2:
         return Difference(mean, None, None, n, "none")
-    va, vb = float(np.var(a, ddof=1)) / len(a), float(np.var(b, ddof=1)) / len(b)
-    if va + vb == 0:
-        return Difference(mean, mean, mean, n, "welch")
-    degrees = (va + vb) ** 2 / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1))
-    half = t_quantile(degrees) * math.sqrt(va + vb)
+    half = _least_half(noise, n, comparisons)
+    va, vb = _spread(a) ** 2 / len(a), _spread(b) ** 2 / len(b)
+    if va + vb > 0:
+        degrees = (va + vb) ** 2 / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1))
+        half = max(half, t_quantile(degrees, comparisons) * math.sqrt(va + vb))
+    if not half:
+        return Difference(mean, None, None, n, "none")
     return Difference(mean, mean - half, mean + half, n, "welch")
 
 
-def difference(a: Mapping[int, float], b: Mapping[int, float]) -> Difference:
+def difference(
+    a: Mapping[int, float], b: Mapping[int, float], noise: Noise | None = None, comparisons: int = 1
+) -> Difference:
     """a − b from values by seed: paired where every seed of `a` was also run for `b` (two or more), else
     Welch.
 
     Pairing takes out what the seed does to both alike (order of batches, data noise); where it does nothing,
     the paired interval is still valid, only wider.
+
+    Args:
+        a, b: values by seed.
+        noise: the job's seed noise, which bounds the standard error from below.
+        comparisons: how many differences the interval must hold for together, this one being picked from them.
     """
     if len(a) > 1 and a.keys() <= b.keys():
-        return paired_interval([a[seed] - b[seed] for seed in sorted(a)])
-    return welch_interval(list(a.values()), list(b.values()))
+        return paired_interval([a[seed] - b[seed] for seed in sorted(a)], noise, comparisons)
+    return welch_interval(list(a.values()), list(b.values()), noise, comparisons)
+
+
+def _least_half(noise: Noise | None, n: int, comparisons: int) -> float:
+    """The half width of an interval with the standard error σ / √n; 0 where no noise could be pooled."""
+    return t_quantile(noise.degrees, comparisons) * noise.sd / math.sqrt(n) if noise and noise.sd else 0.0
+
+
+def _spread(values: Sequence[float]) -> float:
+    """The sample's standard deviation; 0 for one value, and where only rounding tells the values apart."""
+    sd = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return sd if sd > ROUNDING else 0.0
 
 
 def pooled_noise(samples: Sequence[Sequence[float]]) -> Noise | None:
@@ -127,7 +170,7 @@ def pooled_noise(samples: Sequence[Sequence[float]]) -> Noise | None:
     degrees = sum(len(s) - 1 for s in usable)
     if not degrees:
         return None
-    squares = math.fsum((len(s) - 1) * float(np.var(s, ddof=1)) for s in usable)
+    squares = math.fsum((len(s) - 1) * _spread(s) ** 2 for s in usable)
     return Noise(math.sqrt(squares / degrees), degrees)
 
 

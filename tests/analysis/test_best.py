@@ -1,8 +1,9 @@
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
-from analysis.best import gain_over_dense, judge, verdict
+from analysis.best import gain_over_dense, judge, verdict, winner
 from analysis.measurement import Measurement
 from analysis.points import aggregate, aggregate_dense
 from sparseift.records import DENSE, Metric
@@ -21,7 +22,7 @@ def runs(
 
 
 def test_gain_is_positive_when_better_whichever_way_that_is(measure: Measure) -> None:
-    rows = runs(measure, DENSE, 0.0, (1.0, 1.2, 1.1)) + runs(measure, "sparse_wide", 0.5, (2.0, 2.2, 2.1))
+    rows = runs(measure, DENSE, 0.0, (1.0, 1.2, 1.1)) + runs(measure, "sparse_wide", 0.5, (2.0, 2.1, 2.2))
     dense, (point,) = aggregate_dense(rows), aggregate(rows, {})
     up, down = gain_over_dense(point, dense, ACCURACY), gain_over_dense(point, dense, LOSS)
     assert up is not None
@@ -93,3 +94,75 @@ def test_the_line_goes_through_the_best_schedule_of_each_sparsity(measure: Measu
 
 def test_nothing_is_answered_from_nothing() -> None:
     assert judge((), None, ACCURACY) == ((), ())
+
+
+IMAGES = 297  # of the digits' validation split
+
+
+def verdicts(rows: list[Measurement]) -> tuple[str, str]:
+    """Of the best family of all: as the best, and in its own row."""
+    dense = aggregate_dense(rows)
+    points, best = judge(aggregate(rows, {}), dense, ACCURACY)
+    found = winner(points, dense, ACCURACY, best)
+    assert found is not None
+    return verdict(found.gain), verdict(found.point.gain)
+
+
+def accuracies(random: np.random.Generator, seeds: int) -> tuple[float, ...]:
+    """Accuracies (%) of one configuration's seeds: whole images right, with a seed noise of 1.2 of them."""
+    return tuple(100 * np.round(random.normal(283, 1.2, seeds)) / IMAGES)
+
+
+def test_equal_runs_of_a_counting_metric_are_no_gain(measure: Measure) -> None:
+    rows = runs(measure, DENSE, 0.0, (90.0, 90.0)) + runs(measure, "sparse_wide", 0.5, (90.6, 90.6))
+    assert verdicts(rows)[0] == "unknown", "no run of the job shows any noise"
+    rows += runs(measure, "sparse_doped", 0.5, (91.0, 90.0))
+    points, _ = judge(aggregate(rows, {}), aggregate_dense(rows), ACCURACY)
+    wide = next(p for p in points if p.family == "sparse_wide")
+    assert verdict(wide.gain) == "level", "the noise of another family's seeds bounds it"
+
+
+def test_two_seeds_of_a_counting_metric_seldom_look_better_without_an_effect(measure: Measure) -> None:
+    random = np.random.default_rng(4)
+    jobs, equal, better = 1500, 0, 0
+    for _ in range(jobs):
+        dense, wide = accuracies(random, 2), accuracies(random, 2)
+        steps = np.round((np.array(wide) - np.array(dense)) * IMAGES / 100)
+        equal += steps[0] == steps[1] > 0
+        found = verdicts(runs(measure, DENSE, 0.0, dense) + runs(measure, "sparse_wide", 0.5, wide))
+        better += found[0] == "better"
+    assert equal / jobs > 0.05, "so many would be called better by an interval without width"
+    assert better / jobs <= 0.03  # nominal: .025 one-sided, standard error .004
+
+
+def test_the_best_of_four_families_without_an_effect_is_seldom_better(measure: Measure) -> None:
+    random = np.random.default_rng(5)
+    jobs, better, plain = 500, 0, 0
+    families = ("sparse_wide", "sparse_parallel", "sparse_factorized", "sparse_doped")
+    for _ in range(jobs):
+        rows = runs(measure, DENSE, 0.0, tuple(random.normal(90, 1, 3)), kind="confirm")
+        for family in families:
+            rows += runs(measure, family, 0.5, tuple(random.normal(90, 1, 3)), kind="confirm")
+        allowing, own = verdicts(rows)
+        better += allowing == "better"
+        plain += own == "better"
+    assert better / jobs <= 0.03
+    assert plain > better
+
+
+def test_the_winner_is_judged_against_all_that_it_was_picked_from(measure: Measure) -> None:
+    search = runs(measure, DENSE, 0.0, (1.0, 1.2, 1.1)) + runs(measure, "sparse_wide", 0.5, (2.0, 2.2, 2.3))
+    search += runs(measure, "sparse_wide", 0.75, (1.0,)) + runs(measure, "sparse_doped", 0.5, (1.0,))
+    dense = aggregate_dense(search)
+    points, best = judge(aggregate(search, {}), dense, ACCURACY)
+    provisional = winner(points, dense, ACCURACY, best)
+    assert provisional is not None
+    assert provisional.picked_from == 3, "configurations, each run when it was picked"
+
+    rows = search + runs(measure, "sparse_doped", 0.5, (1.0, 1.1), kind="confirm")
+    points, best = judge(aggregate(rows, {}), dense, ACCURACY)
+    alone = winner(points, dense, ACCURACY, best)
+    assert alone is not None
+    assert (alone.family, alone.picked_from) == ("sparse_doped", 1)
+    assert alone.gain == alone.point.gain
+    assert winner((), dense, ACCURACY, ()) is None

@@ -71,10 +71,34 @@ def test_single_runs_have_a_difference_without_interval() -> None:
     assert paired_interval([1.0]).method == "none"
 
 
-def test_equal_values_give_an_interval_of_no_width() -> None:
-    found = welch_interval([1.0, 1.0], [0.5, 0.5])
-    assert (found.low, found.high) == (0.5, 0.5)
-    assert found.clears_zero
+def test_values_without_spread_give_no_interval() -> None:
+    assert mean_interval([5.0, 5.0, 5.0]).low is None
+    for found in (welch_interval([1.0, 1.0], [0.5, 0.5]), paired_interval([0.3, 0.1 + 0.2])):
+        assert (found.low, found.high, found.method) == (None, None, "none")
+        assert not found.clears_zero
+        assert found.n == 2
+
+
+def test_a_jobs_seed_noise_bounds_the_standard_error_from_below() -> None:
+    noise = Noise(0.2, 6)  # σ / √2 = .1414
+    for found in (paired_interval([0.5, 0.5], noise), welch_interval([1.0, 1.0], [0.5, 0.5], noise)):
+        assert found.high == pytest.approx(0.5 + 2.447 * 0.2 / math.sqrt(2), abs=1e-4)  # t(6)
+    assert not paired_interval([0.3, 0.3], noise).clears_zero
+    wide = paired_interval([1.0, 2.0, 3.0])
+    assert paired_interval([1.0, 2.0, 3.0], noise) == wide, "it only bounds"
+    assert welch_interval([1.0, 9.0], [0.0, 2.0], noise) == welch_interval([1.0, 9.0], [0.0, 2.0])
+    nothing = pooled_noise([[1.0, 1.0], [0.5, 0.5]])
+    assert paired_interval([0.5, 0.5], nothing).low is None
+
+
+def test_intervals_for_several_comparisons_are_wider() -> None:
+    # Bonferroni for 4: t(2) at 1 − .05/8 = 8.860 (between the printed 6.965 at .99 and 9.925 at .995)
+    assert t_quantile(2, 4) == pytest.approx(8.860, abs=1e-3)
+    found = difference({1: 1.0, 2: 2.0, 3: 3.0}, {1: 0.0, 2: 0.0, 3: 0.0}, comparisons=4)
+    assert found.high == pytest.approx(2 + 8.860 / math.sqrt(3), abs=1e-3)
+    assert welch_interval([2.0, 3.0], [1.0, 0.0], comparisons=4).high == pytest.approx(
+        2 + t_quantile(2, 4) * math.sqrt(0.5)
+    )
 
 
 def test_pooled_noise_by_hand() -> None:
