@@ -103,7 +103,15 @@ def build(arguments: argparse.Namespace, database: Database, stop: Event) -> Sch
         runner=arguments.runner,
     )
     engine = LocalEngine(places, setting)
-    return Scheduler(database, engine, lease_ttl_s=arguments.lease_ttl_s, stop=stop, until_idle=arguments.until_idle)
+    return Scheduler(
+        database,
+        engine,
+        lease_ttl_s=arguments.lease_ttl_s,
+        stop=stop,
+        artifacts=Path(setting.artifacts),
+        attempt_limit_s=arguments.attempt_limit_s,
+        until_idle=arguments.until_idle,
+    )
 
 
 def main() -> int:

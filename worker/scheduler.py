@@ -10,25 +10,27 @@ import platform
 import secrets
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from threading import Event
 
-from store import attempts, jobs, trials
+from store import attempts, clock, jobs, trials
 from store.errors import Fenced, StateConflict
 from store.sessions import Database
 from store.tables import Attempt, Trial
-from worker import processes
 from worker.claim import Claim, row_of, spec_of
 from worker.engine import Engine, Slot
 from worker.environment import describe
 from worker.giving_up import nothing_measured, reason_to_give_up
 from worker.order import Order, log_path
 from worker.outage import OUTAGES, delay_s
+from worker.retention import tidy
 from worker.search import Done, Proposal, Wait, decide
+from worker.undertaker import Undertaker
 
 TICK_S = 0.25
 IDLE_TICK_S = 1.0  # between looks for a job
 RENEW_S = 1.0  # at most, between renewals of the job's lease, which also tell what a user wants
-STRAY_LIMIT_S = 10.0  # how long an attempt may run on after its row has ended
+TIDY_S = 30.0  # between looks for checkpoints to delete
 LONGEST_RETRY_DELAY_S = 60.0  # between two starts of one trial
 HAND_BACK_LIMIT_S = 20.0  # for attempts to save a checkpoint when the worker is stopped
 
@@ -43,22 +45,32 @@ class Scheduler:
         engine: where attempts run.
         lease_ttl_s: of jobs and attempts.
         stop: set to stop cleanly; attempts are handed back.
+        artifacts: the folder of checkpoints.
+        attempt_limit_s: longest run of one attempt; None for no limit.
         until_idle: end when there is no job to claim.
     """
 
     def __init__(
-        self, database: Database, engine: Engine, *, lease_ttl_s: float, stop: Event, until_idle: bool = False
+        self,
+        database: Database,
+        engine: Engine,
+        *,
+        lease_ttl_s: float,
+        stop: Event,
+        artifacts: Path,
+        attempt_limit_s: float | None = None,
+        until_idle: bool = False,
     ) -> None:
         self._database, self._engine = database, engine
         self._ttl_s, self._stop, self._until_idle = lease_ttl_s, stop, until_idle
-        self._host = platform.node()
-        self.name = f"{self._host}/{secrets.token_hex(4)}"
-        # Attempts that could not renew while the database was away are healthy: no lease is judged for one TTL after.
-        self._judges_from = time.monotonic() + lease_ttl_s
+        self._artifacts = artifacts
+        self.name = f"{platform.node()}/{secrets.token_hex(4)}"
+        self._undertaker = Undertaker(
+            database, engine, worker=self.name, lease_ttl_s=lease_ttl_s, attempt_limit_s=attempt_limit_s
+        )
         self._was_away = False
-        self._renewed_at = 0.0
+        self._renewed_at = self._tidied_at = 0.0
         self._wanted: str | None = None
-        self._strays: dict[int, float] = {}  # attempt id -> since when its row is not running
         self._starts: dict[int, tuple[int, float]] = {}  # trial id -> how often and when last it was started here
 
     def serve(self) -> None:
@@ -105,7 +117,7 @@ class Scheduler:
     def _database_answered(self) -> None:
         if self._was_away:
             self._was_away = False
-            self._judges_from = time.monotonic() + self._ttl_s
+            self._undertaker.be_lenient()
 
     def _renew(self, claim: Claim) -> None:
         if time.monotonic() - self._renewed_at < min(RENEW_S, self._ttl_s / 3):
@@ -123,50 +135,16 @@ class Scheduler:
             running = attempts.running(session, job_id=claim.job_id)
             mine = {a.id for a in attempts.running(session, worker=self.name)}
             expired = {a.id for a in attempts.expired(session)}
-        self._end_strays(alive - mine)
-        running = [a for a in running if not self._bury(a, alive, expired)]
+            now_s = clock.now_s(session)
+        self._undertaker.end_strays(alive - mine)
+        running = [a for a in running if not self._undertaker.bury(a, alive, expired, now_s)]
+        if time.monotonic() - self._tidied_at > TIDY_S:
+            tidy(self._database, self._artifacts, claim.job_id)
+            self._tidied_at = time.monotonic()
         if self._wanted == "cancel":
             message = "A user asked to cancel the job."
             return self._end(claim, running, "cancelled", "cancelled", message)
         return self._fill(claim, running)
-
-    def _bury(self, attempt: Attempt, alive: frozenset[int], expired: set[int]) -> bool:
-        """Lose an attempt that is dead; whether it was."""
-        if attempt.worker == self.name:
-            if attempt.id in alive:
-                return False
-            why = "Its process died."
-        elif self._is_here(attempt) and attempt.process and processes.find(attempt.process) is None:
-            why = "Its process was gone when another worker took over."
-        elif attempt.id in expired and time.monotonic() >= self._judges_from:
-            why = "The attempt's lease ran out."
-            self._end_process(attempt)
-        else:
-            return False
-        try:
-            with self._database.write() as session:
-                attempts.lose(session, attempt.id, why, token=attempt.token)
-            log.warning("Lost attempt %d: %s", attempt.id, why)
-        except Fenced:
-            log.info("Attempt %d ended by itself", attempt.id)
-        return True
-
-    def _is_here(self, attempt: Attempt) -> bool:
-        return attempt.slot.partition("/")[0] == self._host
-
-    def _end_process(self, attempt: Attempt) -> None:
-        if attempt.worker == self.name:
-            self._engine.kill([attempt.id])
-        elif self._is_here(attempt) and (process := processes.find(attempt.process)) is not None:
-            processes.end_groups([process.pid])
-
-    def _end_strays(self, strays: frozenset[int]) -> None:
-        """End attempts whose row has ended without them (fenced, but too busy to notice)."""
-        now = time.monotonic()
-        self._strays = {i: self._strays.get(i, now) for i in strays}
-        overdue = [i for i, since in self._strays.items() if now - since > STRAY_LIMIT_S]
-        if overdue:
-            self._engine.kill(overdue)
 
     def _end(self, claim: Claim, running: Sequence[Attempt], state: str, reason: str, message: str) -> bool:
         """End what runs, then the job; whether that is done."""
@@ -175,10 +153,10 @@ class Scheduler:
         left = 0
         for attempt in running:
             if attempt.worker != self.name:
-                if not self._is_here(attempt):  # it is told by its row, and ends by itself
+                if not self._undertaker.is_here(attempt):  # it is told by its row, and ends by itself
                     left += 1
                     continue
-                self._end_process(attempt)
+                self._undertaker.end_process(attempt)
             try:
                 with self._database.write() as session:
                     attempts.cancel(session, attempt.id, token=attempt.token)
@@ -186,6 +164,7 @@ class Scheduler:
                 log.info("Attempt %d ended by itself", attempt.id)
         if left:
             return False
+        tidy(self._database, self._artifacts, claim.job_id)
         with self._database.write() as session:
             jobs.finish(session, claim.job_id, claim.token, state, reason, message)
         log.info("Job %s %s: %s", claim.job_id, state, message)
@@ -193,7 +172,7 @@ class Scheduler:
 
     def _fill(self, claim: Claim, running: Sequence[Attempt]) -> bool:
         """Put the next trials on free slots; whether the job has ended."""
-        occupied = [a.slot for a in running if a.worker != self.name and self._is_here(a)]
+        occupied = [a.slot for a in running if a.worker != self.name and self._undertaker.is_here(a)]
         while not self._stop.is_set() and (slot := self._engine.can(occupied)) is not None:
             with self._database.read() as session:
                 known = trials.all_of(session, claim.job_id)

@@ -2,10 +2,13 @@
 
 import os
 import platform
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -85,9 +88,11 @@ def leave_an_attempt(database: Database, *, slot: str, process: str, ttl_s: floa
 
 
 @contextmanager
-def serving(database: Database, engine: IdleEngine) -> Iterator[None]:
+def serving(database: Database, engine: IdleEngine, attempt_limit_s: float | None = None) -> Iterator[None]:
     stop = threading.Event()
-    scheduler = Scheduler(database, engine, lease_ttl_s=TTL_S, stop=stop)
+    scheduler = Scheduler(
+        database, engine, lease_ttl_s=TTL_S, stop=stop, artifacts=Path(), attempt_limit_s=attempt_limit_s
+    )
     thread = threading.Thread(target=scheduler.serve)
     thread.start()
     try:
@@ -131,3 +136,20 @@ def test_no_lease_is_judged_before_the_database_was_there_for_one_ttl(database: 
     attempt_id = leave_an_attempt(database, slot="elsewhere/cpu:0", process="1@1.0", ttl_s=0.0)
     with serving(database, IdleEngine()):
         assert wait_until(lambda: state_of(database, attempt_id) == "lost") >= TTL_S - 0.1
+
+
+def test_an_adopted_attempt_that_hangs_is_ended_at_its_time_limit(database: Database) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True) as process:
+        attempt_id = leave_an_attempt(database, slot=f"{HERE}/cpu:0", process=identity(process.pid), ttl_s=60.0)
+        with database.write() as session:
+            session.get_one(Attempt, attempt_id).started_at_s -= 100.0
+        with serving(database, IdleEngine(), attempt_limit_s=200.0):
+            time.sleep(2 * TTL_S)
+            assert state_of(database, attempt_id) == "running"
+        with serving(database, IdleEngine(), attempt_limit_s=90.0):
+            wait_until(lambda: state_of(database, attempt_id) != "running")
+        assert process.wait(timeout=5.0) < 0
+    with database.read() as session:
+        attempt = session.get_one(Attempt, attempt_id)
+        assert (attempt.state, attempt.failure_class) == ("failed", "timeout")
+        assert attempt.message == "The attempt ran for more than 90 s and did not end by itself."

@@ -16,7 +16,7 @@ from sqlalchemy import make_url, select
 from sparseift.records import Budget, JobSpec
 from store import attempts, jobs, trials
 from store.sessions import Database
-from store.tables import Attempt, Event, Job, Trial
+from store.tables import Attempt, Checkpoint, Event, Job, Trial
 from tests.worker.conftest import ROOT, Workers, wait_until
 from tests.worker.fakes import REFUSAL, make_plan, make_spec, submit
 from tests.worker.test_search import simulate
@@ -72,6 +72,11 @@ def test_a_job_from_queue_to_success(database: Database, workers: Workers) -> No
         kinds = list(session.scalars(select(Event.kind).where(Event.job_id == job_id).order_by(Event.id)))
     assert kinds[:2] == ["job.queued", "job.running"]
     assert kinds[-1] == "job.succeeded"
+    with database.read() as session:
+        kept = list(session.scalars(select(Checkpoint.path).order_by(Checkpoint.path)))
+    artifacts = workers.folder / "artifacts"
+    assert sorted(str(p.relative_to(artifacts)) for p in artifacts.rglob("step-*")) == kept
+    assert len(kept) == sum(t.state == "complete" for t in found)
 
 
 def test_killed_children_and_a_killed_worker_change_nothing(database: Database, workers: Workers) -> None:
@@ -157,6 +162,17 @@ def test_an_outage_longer_than_the_leases_loses_no_attempt(
     assert "The database is away" in workers.log.read_text()
     assert_is_undisturbed(database, job_id, spec)
     assert {a.state for a in attempts_of(database)} == {"finished"}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_attempt_that_hangs_ends_at_its_time_limit(database: Database, workers: Workers) -> None:
+    job_id = submit(database, make_spec({"deaf": True, "step_s": 600}, budget=Budget(1, 0)))
+    workers.finish(workers.start("--until-idle", "--attempt-limit-s", "0.5", "--lease-ttl-s", "1"))
+    job, ended = job_of(database, job_id), attempts_of(database)
+    assert (job.state, job.reason) == ("failed", "baseline_failed")
+    assert "ran for more than 0.5 s" in job.message
+    assert (ended[0].state, ended[0].failure_class) == ("failed", "timeout")
+    assert [find(attempt.process) for attempt in ended] == [None] * len(ended)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

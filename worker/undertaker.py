@@ -1,0 +1,101 @@
+"""Ends attempts that are dead, hung or no longer wanted, whoever started them, and writes so into their rows."""
+
+import logging
+import platform
+import time
+from collections.abc import Callable
+
+from sqlalchemy.orm import Session
+
+from store import attempts
+from store.errors import Fenced
+from store.sessions import Database
+from store.tables import Attempt
+from worker import processes
+from worker.engine import Engine
+
+OVERTIME_S = 3.0  # past its limit an attempt gets this long to end by itself, which leaves its process warm
+STRAY_LIMIT_S = 10.0  # how long an attempt may run on after its row has ended
+
+log = logging.getLogger(__name__)
+
+
+class Undertaker:
+    """Judges running attempts by their rows, their processes and the database's clock.
+
+    Args:
+        database: where the rows are.
+        engine: of this worker's own attempts.
+        worker: this worker's name.
+        lease_ttl_s: of attempts.
+        attempt_limit_s: longest run of one attempt; None for no limit.
+    """
+
+    def __init__(
+        self, database: Database, engine: Engine, *, worker: str, lease_ttl_s: float, attempt_limit_s: float | None
+    ) -> None:
+        self._database, self._engine, self._worker = database, engine, worker
+        self._ttl_s, self._limit_s = lease_ttl_s, attempt_limit_s
+        self._host = platform.node()
+        self._strays: dict[int, float] = {}  # attempt id -> since when its row is not running
+        self.be_lenient()
+
+    def be_lenient(self) -> None:
+        """For one TTL no clock is held against anybody: attempts that could not reach the database are healthy."""
+        self._judges_from = time.monotonic() + self._ttl_s
+
+    def is_here(self, attempt: Attempt) -> bool:
+        """Whether the attempt runs on this machine."""
+        return attempt.slot.partition("/")[0] == self._host
+
+    def bury(self, attempt: Attempt, alive: frozenset[int], expired: set[int], now_s: float) -> bool:
+        """End an attempt that is dead or ran for too long; whether it was one.
+
+        Args:
+            attempt: whose row is running.
+            alive: ids of the engine's attempts. expired: ids of attempts whose lease is over.
+            now_s: by the database's clock.
+        """
+        judges = time.monotonic() >= self._judges_from
+        limit_s = self._limit_s
+        if judges and limit_s is not None and now_s - attempt.started_at_s > limit_s + OVERTIME_S:
+            message = f"The attempt ran for more than {limit_s:g} s and did not end by itself."
+            self.end_process(attempt)
+            self._write(attempt, message, lambda s: attempts.fail(s, attempt.id, attempt.token, "timeout", message))
+            return True
+        if attempt.worker == self._worker:
+            if attempt.id in alive:
+                return False
+            why = "Its process died."
+        elif self.is_here(attempt) and attempt.process and processes.find(attempt.process) is None:
+            why = "Its process was gone when another worker took over."
+        elif attempt.id in expired and judges:
+            why = "The attempt's lease ran out."
+            self.end_process(attempt)
+        else:
+            return False
+        self._write(attempt, why, lambda s: attempts.lose(s, attempt.id, why, token=attempt.token))
+        return True
+
+    def end_process(self, attempt: Attempt) -> None:
+        """End the attempt's process group if it is on this machine."""
+        if attempt.worker == self._worker:
+            self._engine.kill([attempt.id])
+        elif self.is_here(attempt) and (process := processes.find(attempt.process)) is not None:
+            processes.end_groups([process.pid])
+
+    def end_strays(self, strays: frozenset[int]) -> None:
+        """End the engine's attempts whose row has ended without them (fenced, but too busy to notice)."""
+        now = time.monotonic()
+        self._strays = {i: self._strays.get(i, now) for i in strays}
+        overdue = [i for i, since in self._strays.items() if now - since > STRAY_LIMIT_S]
+        if overdue:
+            self._engine.kill(overdue)
+
+    def _write(self, attempt: Attempt, why: str, ending: Callable[[Session], None]) -> None:
+        try:
+            with self._database.write() as session:
+                ending(session)
+            log.warning("Ended attempt %d: %s", attempt.id, why)
+        except Fenced:
+            log.info("Attempt %d ended by itself", attempt.id)
