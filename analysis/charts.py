@@ -147,7 +147,7 @@ def _point_row(p: CurvePoint, curve: Curve, theme: Theme, x: float) -> marks.Row
         "ring": "best" if p.is_best else "near" if p.within_noise and p.leads else "",
         "Sparsity": percent(p.sparsity),
         "Mean": f"{interval_text(p.mean, p.low, p.high, unit)} {unit}",
-        "Gain over dense": gain,
+        "Against dense": gain,
         "Seeds": f"{len(p.seeds)}, {'confirmed' if p.confirmed else 'provisional'}",
         "Mask schedule": p.schedule or "–",
         "FLOPs": f"{p.flop_ratio:.4f} × dense",

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from analysis.best import FamilyBest, judge
-from analysis.headline import headline, progress_text, remarks
+from analysis.best import FamilyBest, judge, winner
+from analysis.headline import headline, is_unfinished, progress_text
 from analysis.measurement import Measurement
 from analysis.points import CurvePoint, DensePoint, aggregate, aggregate_dense
+from analysis.remarks import lost_seeds, remarks
 from analysis.statistics import Difference
 from sparseift.records import Metric, Plan
 
@@ -82,6 +83,7 @@ def curve(
     *,
     counts: Mapping[str, int],
     expected_runs: int | None = None,
+    confirm_seeds: int | None = None,
     configurations: Mapping[str, Mapping[str, Any]] | None = None,
     provenance: Mapping[str, str] | None = None,
 ) -> Curve:
@@ -92,12 +94,17 @@ def curve(
         plan: what the job was accepted with.
         measurements: its complete trials, in any order.
         counts: trials per state; expected_runs: how many the job will have in the end, if known.
+        confirm_seeds: on how many seeds the baseline and each family's best are to be trained, if known; then seeds
+            that gave no result in a job that has ended are named.
         configurations: canonical configurations by key, so that points can name their mask schedule.
         provenance: origin of the numbers, for exports.
     """
     dense = aggregate_dense(measurements)
     points, best = judge(aggregate(measurements, configurations or {}), dense, metric)
-    compared = sum(p.iso_flop for p in points)
+    first = winner(points, dense, metric, best)
+    notes = remarks(best, first, points)
+    if confirm_seeds is not None and not is_unfinished(counts, expected_runs):
+        notes = (*notes, *lost_seeds(dense, best, counts, confirm_seeds))
     return Curve(
         job_id=job_id,
         name=name,
@@ -105,8 +112,8 @@ def curve(
         dense=dense,
         points=points,
         best=best,
-        headline=headline(metric, dense, best, counts, expected_runs),
-        remarks=remarks(best, compared, len(points) - compared),
+        headline=headline(metric, dense, first, counts, expected_runs, confirm_seeds),
+        remarks=notes,
         progress=progress_text(counts, expected_runs),
         counts=dict(counts),
         expected_runs=expected_runs,

@@ -1,10 +1,13 @@
-"""The one sentence on top of a page, computed; and the sentence of a page that has nothing to show yet."""
+"""The one sentence on top of a page, computed; and the sentence of a page that has nothing to show yet.
 
-from collections.abc import Mapping, Sequence
+A gain is called one only where its interval clears zero.
+"""
 
-from analysis.best import FamilyBest, verdict
+from collections.abc import Mapping
+
+from analysis.best import Winner, verdict
 from analysis.labels import family_name
-from analysis.points import DensePoint
+from analysis.points import CurvePoint, DensePoint
 from analysis.statistics import Difference
 from analysis.units import difference_unit, number, percent, value_text
 from sparseift.records import Metric
@@ -31,18 +34,17 @@ def is_unfinished(counts: Mapping[str, int], expected: int | None) -> bool:
 
 def gain_text(gain: Difference, unit: str) -> str:
     """The comparison, e.g. "0.031 bits/byte better than dense at equal FLOPs (95 % interval …, n = 3 seeds)"."""
-    each, size = difference_unit(unit), abs(gain.mean)
-    seeds = f"n = {gain.n} seed" + ("s" if gain.n != 1 else "")
+    each, mean = difference_unit(unit), number(gain.mean, unit, signed=True)
+    seeds = _seeds(gain.n)
     if gain.low is None or gain.high is None:
-        direction = "better" if gain.mean >= 0 else "worse"
-        return f"{number(size, unit)} {each} {direction} than dense at equal FLOPs ({seeds}, no interval yet)"
+        kind = "gain" if gain.mean >= 0 else "loss"
+        return f"{mean} {each} against dense at equal FLOPs ({seeds}, no interval), not yet a {kind}"
     if verdict(gain) == "level":
         low, high = number(gain.low, unit, signed=True), number(gain.high, unit, signed=True)
-        mean = number(gain.mean, unit, signed=True)
-        return f"level with dense at equal FLOPs (gain {mean} {each}, 95 % interval {low} to {high}, {seeds})"
+        return f"level with dense at equal FLOPs (difference {mean} {each}, 95 % interval {low} to {high}, {seeds})"
     near, far = sorted((abs(gain.low), abs(gain.high)))
     return (
-        f"{number(size, unit)} {each} {verdict(gain)} than dense at equal FLOPs"
+        f"{number(abs(gain.mean), unit)} {each} {verdict(gain)} than dense at equal FLOPs"
         f" (95 % interval {number(near, unit)} to {number(far, unit)}, {seeds})"
     )
 
@@ -50,56 +52,54 @@ def gain_text(gain: Difference, unit: str) -> str:
 def headline(
     metric: Metric,
     dense: DensePoint | None,
-    best: Sequence[FamilyBest],
+    best: Winner | None,
     counts: Mapping[str, int],
     expected: int | None,
+    confirm_seeds: int | None = None,
 ) -> str:
-    """One sentence for every state of a job."""
+    """One sentence for every state of a job; `confirm_seeds` is how many were planned, if known."""
     progress = progress_text(counts, expected)
-    if not best:
-        if dense is None:
-            return f"No result yet ({progress}): the dense baseline comes first, then every family in turn."
+    if best is None:
+        return _without_sparse(metric, dense, counts, expected)
+    unfinished = is_unfinished(counts, expected)
+    what = f"{family_name(best.family)} at {percent(best.point.sparsity)} sparsity"
+    if best.gain is None:
+        value = value_text(best.point.mean, metric.unit)
+        nothing = "no dense run to compare it with" + (" yet" if unfinished else "")
+        return f"{what} reaches {value}; {nothing} ({progress})."
+    text = f"{what}: {gain_text(best.gain, metric.unit)}"
+    if not best.point.confirmed:
+        how = "provisional until confirmed" if unfinished else "not confirmed"
+        return f"{text}, {how} on fresh seeds; {progress}."
+    if unfinished:
+        return f"{text}, on fresh seeds so far; {progress}."
+    return f"{text}, {_confirmation(best.point, best.gain, confirm_seeds)}."
+
+
+def _without_sparse(metric: Metric, dense: DensePoint | None, counts: Mapping[str, int], expected: int | None) -> str:
+    progress, unfinished = progress_text(counts, expected), is_unfinished(counts, expected)
+    if dense is not None:
         value = value_text(dense.mean, metric.unit)
-        runs = f"n = {len(dense.seeds)} seed" + ("s" if len(dense.seeds) != 1 else "")
-        follow = "The sparse families follow" if is_unfinished(counts, expected) else "No sparse run has a result"
-        return f"Dense reaches {value} ({runs}). {follow}: {progress}."
-    first = best[0]
-    what = f"{family_name(first.family)} at {percent(first.point.sparsity)} sparsity"
-    if first.point.gain is None:
-        value = value_text(first.point.mean, metric.unit)
-        return f"{what} reaches {value}; no dense run to compare it with yet ({progress})."
-    text = f"{what}: {gain_text(first.point.gain, metric.unit)}"
-    if first.point.confirmed:
-        if is_unfinished(counts, expected):
-            return f"{text}, on fresh seeds so far; {progress}."
-        return f"{text}, {'confirmed on fresh seeds' if first.point.gain.n > 1 else 'on one fresh seed'}."
-    if not is_unfinished(counts, expected):
-        return f"{text}, not confirmed on fresh seeds; {progress}."
-    return f"{text}, provisional until confirmed on fresh seeds; {progress}."
+        follow = "The sparse families follow" if unfinished else "No sparse run has a result"
+        return f"Dense reaches {value} ({_seeds(len(dense.seeds))}). {follow}: {progress}."
+    if unfinished or (expected is None and not counts):
+        return f"No result yet ({progress}): the dense baseline comes first, then every family in turn."
+    failed = counts.get("failed", 0)
+    if not failed:
+        return f"The job ended without a result: {progress}."
+    why = "the failed run's message says" if failed == 1 else "the failed runs' messages say"
+    return f"The job ended without a result: {progress}; {why} why."
 
 
-def remarks(best: Sequence[FamilyBest], points: int, excluded: int) -> tuple[str, ...]:
-    """What a reader must know beside the headline: how many were compared, ties, and what was left out.
-
-    `points` counts the iso-FLOP configurations compared, `excluded` those whose FLOPs differ from dense's.
-    """
-    notes: list[str] = []
-    if best:
-        families = "family" if len(best) == 1 else "families"
-        kind = "configuration" if points == 1 else "configurations"
-        notes.append(f"{points} {kind} compared, over {len(best)} {families}.")
-        ties = [a for a in best if a.tied_with]
-        notes += [_tie_text(a) for a in ties]
-        if not best[0].point.confirmed and points > 1:
-            notes.append("The best of many single runs flatters itself: expect less on fresh seeds.")
-    if excluded:
-        kind = "configuration is" if excluded == 1 else "configurations are"
-        notes.append(f"{excluded} {kind} more than 0.1 % off dense's FLOPs, marked with a cross and not compared.")
-    return tuple(notes)
+def _confirmation(point: CurvePoint, gain: Difference, confirm_seeds: int | None) -> str:
+    """What a finished job's confirmation was: "confirmed" only where all of it is there, and an interval."""
+    found = len(point.seeds)
+    if confirm_seeds is not None and found < confirm_seeds:
+        return f"on {found} of {confirm_seeds} fresh seeds"
+    if found == 1:
+        return "on one fresh seed"
+    return "confirmed on fresh seeds" if gain.low is not None else "on fresh seeds"
 
 
-def _tie_text(answer: FamilyBest) -> str:
-    others = len(answer.tied_with)
-    kind = "configuration is" if others == 1 else "configurations are"
-    chance = f" (it is the best with probability {answer.probability:.2f})" if answer.probability is not None else ""
-    return f"{family_name(answer.family)}: {others} other {kind} within noise of the best{chance}."
+def _seeds(n: int) -> str:
+    return f"n = {n} seed" + ("s" if n != 1 else "")

@@ -9,7 +9,7 @@ from analysis.palette import Ground
 from sparseift.records import DENSE
 
 Row = dict[str, Any]
-TOOLTIP = ("Sparsity", "Mean", "Gain over dense", "Seeds", "Mask schedule", "FLOPs")
+TOOLTIP = ("Sparsity", "Mean", "Against dense", "Seeds", "Mask schedule", "FLOPs")
 DIMMED = 0.16  # opacity of families that are not pointed at
 NARROW_WINDOW = 640  # px, below which a chart that follows its page writes short labels
 LABEL_OFFSET = 14  # px between the plot's edge and a label

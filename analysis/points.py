@@ -20,7 +20,7 @@ class DensePoint:
     """The dense baseline.
 
     Attributes:
-        mean, low, high: validation metric over seeds, its unit; the 95 % interval is None for one seed.
+        mean, low, high: validation metric over seeds, its unit; the 95 % interval is None for one seed or equal values.
         seeds, values: the runs that `mean` is of, in the order of the seeds.
         test_*: the same on the test split; None where no run touched it.
         confirmed: whether these are the confirmation's fresh seeds.
@@ -46,7 +46,7 @@ class CurvePoint:
     Attributes:
         schedule: its mask schedule in words; "" where the caller did not say.
         sparsity: share of masked weights that are zero (fraction).
-        mean, low, high: validation metric over seeds; the 95 % interval is None for one seed.
+        mean, low, high: validation metric over seeds; the 95 % interval is None for one seed or equal values.
         seeds, values: the runs that `mean` is of: the confirmation's alone, where there are any
             (`confirmed`).
         search_values: the runs that chose a confirmed configuration; reported nowhere as its result.

@@ -74,7 +74,7 @@ def _values(curve: Curve, p: CurvePoint | DensePoint, gain: Difference | None) -
     return {
         value_heading(curve): interval_text(p.mean, p.low, p.high, unit),
         "Test": test,
-        f"Gain over dense ({difference_unit(unit)})": gain_cell(gain, unit),
+        f"Against dense ({difference_unit(unit)})": gain_cell(gain, unit),
     }
 
 

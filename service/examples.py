@@ -97,8 +97,8 @@ SHOWN_JOB: dict[str, Any] = {
     **SUMMARY,
     "eta_seconds": 96.5,
     "running": [{"number": 13, "step": 120, "total_steps": 400, "train_loss": 0.41, "value": 93.2}],
-    "headline": "Sparse Wide at 75 % sparsity: 0.40 points better than dense at equal FLOPs (n = 1 seed, no interval "
-    "yet), provisional until confirmed on fresh seeds; 12 of 30 runs finished.",
+    "headline": "Sparse Wide at 75 % sparsity: +0.40 points against dense at equal FLOPs (n = 1 seed, no "
+    "interval), not yet a gain, provisional until confirmed on fresh seeds; 12 of 30 runs finished.",
     "best": {
         "family": "sparse_wide",
         "configuration_key": "5f1f7c0ffee0aa17",

@@ -30,6 +30,7 @@ def read_curve(session: Session, job: Job) -> "Curve":
         curves.measurements(session, job.id),
         counts=counts,
         expected_runs=sum(counts.values()) if over else planned.total + planned.infeasible_points,
+        confirm_seeds=spec.budget.confirm_seeds,
         configurations=overview.configurations(session, job.id),
         provenance=provenance(spec),
     )

@@ -14,7 +14,7 @@ class Strict(BaseModel):
 
 
 class DifferenceView(Strict):
-    """A gain over dense with its 95 % interval; positive when better."""
+    """A difference to dense with its 95 % interval; positive when better, a gain only where the interval is above 0."""
 
     mean: float
     low: float | None
@@ -24,7 +24,7 @@ class DifferenceView(Strict):
 
 
 class DenseView(Strict):
-    """The dense baseline; intervals are 95 % over seeds, null for one seed."""
+    """The dense baseline; intervals are 95 % over seeds, null for one seed or equal values."""
 
     mean: float
     low: float | None

@@ -24,9 +24,9 @@ def _table(*columns: str, folded: str = "") -> Table:
 def best_table(curve: Json) -> Table:
     """The best configuration of each family beside dense, from a curve's JSON; narrow enough for 80 columns."""
     unit, dense = curve["metric"]["unit"], curve["dense"]
-    table = _table("family", "sparsity", "validation", "test", "gain over dense", "seeds")
+    table = _table("family", "sparsity", "validation", "test", "against dense", "seeds")
     table.title = curve["headline"]
-    table.caption = f"{unit}, ± 95 % interval over seeds"
+    table.caption = f"{unit}, ± 95 % interval over seeds; a difference without one is not yet a gain"
     if dense:
         table.add_row("─ Dense", "0 %", interval(dense, unit), _test(dense, unit), "", str(len(dense["seeds"])))
     for answer in curve["best"]:
@@ -43,7 +43,9 @@ def best_notes(curve: Json) -> list[str]:
     notes = []
     for answer in curve["best"]:
         point = answer["point"]
-        sure = "confirmed on fresh seeds" if point["confirmed"] else "provisional"
+        seeds = len(point["seeds"])
+        fresh = f"confirmed on {seeds} fresh seed" + ("s" if seeds > 1 else "")
+        sure = fresh if point["confirmed"] else "provisional"
         what = f"{_marked(answer['family'])}: {point['schedule']}"
         notes.append(f"{what}; {point['flop_ratio']:.4f} of dense's FLOPs; {sure}")
     return notes
@@ -61,14 +63,14 @@ def _test(point: Json, unit: str) -> str:
 def curve_table(curve: Json) -> Table:
     """Every point of a curve."""
     unit = curve["metric"]["unit"]
-    shown = ("family", "sparsity", f"validation, {unit}", "gain over dense", "seeds", "FLOPs", "mask schedule")
+    shown = ("family", "sparsity", f"validation, {unit}", "against dense", "seeds", "FLOPs", "mask schedule")
     table = _table(*shown, folded="mask schedule")
     for point in curve["points"]:
         table.add_row(
             short(point["family"]) + (" (best)" if point["is_best"] else ""),
             percent(point["sparsity"]),
             interval(point, unit),
-            number(point["gain"]["mean"], unit, signed=True) if point["gain"] else "–",
+            interval(point["gain"], unit, signed=True) if point["gain"] else "–",
             str(len(point["seeds"])),
             f"{point['flop_ratio']:.4f}",
             point["schedule"],

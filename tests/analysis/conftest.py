@@ -1,6 +1,6 @@
 """Jobs in every state, from made-up runs whose numbers are fixed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -78,6 +78,15 @@ def confirmed(measure: Callable[..., Measurement]) -> list[Measurement]:
             noisy = value + NOISE[(k + f) % 3]
             rows.append(measure(family, sparsity, seed, noisy, "confirm", test_value=noisy + 0.016))
     return rows
+
+
+def ended(
+    measure: Callable[..., Measurement], wide: tuple[float, ...], planned: int | None, counts: Mapping[str, int]
+) -> Curve:
+    """A job that has ended, with dense on three seeds and Wide confirmed on as many as it has values."""
+    rows = [measure(DENSE, 0.0, i, v, "baseline") for i, v in enumerate((90.0, 90.4, 90.1))]
+    rows += [measure("sparse_wide", 0.75, i, v, "confirm") for i, v in enumerate(wide)]
+    return curve("job", "name", ACCURACY, plan(ACCURACY), rows, counts=counts, confirm_seeds=planned)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def test_the_chart_shows_the_curves_numbers(states: dict[str, Curve]) -> None:
     assert best == {(a.family, a.point.mean) for a in curve.best}
     excluded = [row for row in rows if row["role"] == "excluded"]
     assert [row["shape"] for row in excluded] == ["cross"]
-    assert excluded[0]["Gain over dense"] == "not compared"
+    assert excluded[0]["Against dense"] == "not compared"
 
 
 def test_single_seed_points_are_hollow(states: dict[str, Curve]) -> None:

@@ -76,6 +76,6 @@ def test_tables_say_what_is_provisional() -> None:
     assert "+4.25" in text, "the paired gain"
     assert "…" not in text, "nothing is cut on 80 columns"
     wide, doped = best_notes(found)
-    assert wide.endswith("1.0000 of dense's FLOPs; confirmed on fresh seeds")
+    assert wide.endswith("1.0000 of dense's FLOPs; confirmed on 2 fresh seeds")
     assert doped.endswith("provisional")
     assert "(best)" in shown(curve_table(found), 160)

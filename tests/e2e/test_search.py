@@ -40,7 +40,7 @@ def test_a_search_is_submitted_followed_and_answered(
     followed = server.run("submit", str(job_file), "--follow", "--key", "once")
     assert followed.returncode == 0, followed.stdout + followed.stderr
     assert "job succeeded" in followed.stdout
-    assert "gain over dense" in followed.stdout
+    assert "against dense" in followed.stdout
     again = server.run("submit", str(job_file), "--key", "once")
 
     with Client(server.url) as client:

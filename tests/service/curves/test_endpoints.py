@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 from analysis.curve import Curve
 from service.curves.endpoints import holds
 from service.curves.schemas import CurveView
+from store import attempts, jobs
 from store.sessions import Database
 from tests.service import history
 
@@ -37,6 +38,32 @@ def test_the_curve_as_numbers(client: TestClient, database: Database) -> None:
     CurveView.model_validate(empty)
     assert (empty["points"], empty["dense"], empty["best"]) == ([], None, [])
     assert empty["headline"].startswith("No result yet")
+
+
+def test_a_lost_confirmation_is_named_when_the_job_is_over(client: TestClient, database: Database) -> None:
+    with database.write() as session:
+        job = history.claimed(session)
+        for i, value in enumerate((90.0, 90.2)):
+            history.completed(session, job, i, history.DENSE_POINT, "baseline", value, seed=i)
+        history.completed(session, job, 2, value=91.4, seed=7)
+        history.completed(session, job, 3, kind="confirm", value=91.1, seed=0)
+        broken = history.begun(session, job, 4, kind="confirm", seed=1)
+        attempts.fail(session, broken.id, broken.token, "diverged", "The loss is not finite.")
+        jobs.finish(session, job.id, job.lease_token or "", "succeeded", "done", "Every trial has ended.")
+    found = client.get(f"/v1/jobs/{job.id}/curve").json()
+    assert "Sparse Wide: 1 of 2 confirmation runs failed." in found["remarks"]
+    assert found["headline"].endswith("not yet a gain, on 1 of 2 fresh seeds.")
+
+
+def test_a_failed_jobs_headline_sends_to_the_runs_that_failed(client: TestClient, database: Database) -> None:
+    with database.write() as session:
+        job = history.claimed(session)
+        broken = history.begun(session, job, 0, history.DENSE_POINT, "baseline")
+        attempts.fail(session, broken.id, broken.token, "user", "No such optimizer.")
+        jobs.finish(session, job.id, job.lease_token or "", "failed", "baseline_failed", "No dense baseline.")
+    assert client.get(f"/v1/jobs/{job.id}").json()["headline"] == (
+        "The job ended without a result: 1 of 1 run finished, 1 failed; the failed run's message says why."
+    )
 
 
 def test_the_etag_holds_until_the_curve_changes(client: TestClient, database: Database) -> None:
