@@ -5,8 +5,8 @@ from typing import Any
 
 MARKS = {  # family -> (filled, hollow, colour): colour and shape, so that neither alone must be told apart
     "sparse_wide": ("●", "○", "#56b4e9"),
-    "sparse_parallel": ("▲", "△", "#e69f00"),
-    "sparse_factorized": ("■", "□", "#009e73"),
+    "sparse_parallel": ("■", "□", "#e69f00"),
+    "sparse_factorized": ("▲", "△", "#009e73"),
     "sparse_doped": ("◆", "◇", "#cc79a7"),
 }
 OTHER = ("✚", "✚", "white")

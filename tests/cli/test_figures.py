@@ -1,6 +1,19 @@
 """Numbers as the terminal shows them."""
 
+import pytest
+
+from analysis.palette import LOOKS, THEMES, Theme
 from sparseift.cli import figures
+
+SHAPES = {"circle": ("●", "○"), "square": ("■", "□"), "triangle-up": ("▲", "△"), "diamond": ("◆", "◇")}
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_a_family_has_the_charts_shape(theme: Theme) -> None:
+    looks = LOOKS[theme]
+    assert set(figures.MARKS) == set(looks)
+    for family, look in looks.items():
+        assert figures.mark(family)[:2] == SHAPES[look.shape]
 
 
 def test_figures() -> None:
