@@ -1,8 +1,13 @@
 """ResNet against published sizes."""
 
+import pytest
 import torch
+from torch import nn
 
+from sparseift import catalog
+from sparseift.building import build_sparse
 from sparseift.flops import count
+from sparseift.masks.state import masks_of
 from sparseift.models.resnet import build, build_resnet18, build_resnet34
 from sparseift.records import DataShape
 
@@ -39,3 +44,11 @@ def test_convolutions_start_with_he_fan_out() -> None:
     weight = build(CIFAR100, width=64, stages=1, blocks=1).stages[0][0].conv1.weight  # type: ignore[index, union-attr]
     expected = (2.0 / (64 * 9)) ** 0.5
     assert abs(weight.std().item() / expected - 1.0) < 0.02
+
+
+@pytest.mark.parametrize("family", sorted(catalog.FAMILIES))
+def test_shortcuts_are_masked_and_never_transformed(family: str) -> None:
+    model, _ = build_sparse(catalog.get("model", "resnet18"), {"width": 16}, CIFAR100, family, 0.5)
+    shortcuts = [f"stages.{stage}.0.shortcut.conv" for stage in (1, 2, 3)]
+    assert {f"{path}.weight" for path in shortcuts} <= masks_of(model).keys()
+    assert {type(model.get_submodule(path)) for path in shortcuts} == {nn.Conv2d}
