@@ -24,6 +24,8 @@ from store.errors import Unavailable, WrongRevision
 from store.sessions import Database
 
 BACKLOG = 128  # connections that may wait to be accepted
+LEASE_TTL_S = (1.0, 86_400.0)  # inclusive; the low end is the workers' too
+REAP_EVERY_S = (0.1, 3_600.0)  # inclusive
 SHUTDOWN_S = 5  # what open requests are given to end
 
 
@@ -95,6 +97,16 @@ def listening(host: str, port: int) -> socket.socket:
     return server
 
 
+def check_seconds(option: str, value: float, low: float, high: float) -> None:
+    """Hold an option against its inclusive range.
+
+    Raises:
+        CannotStart: outside it, or not a number.
+    """
+    if not low <= value <= high:
+        raise CannotStart(2, f"{option} is {value:g}; it must lie in [{low:g}, {high:g}] (seconds).")
+
+
 def check_database(url: str) -> None:
     """Look at the database before anything is served.
 
@@ -119,6 +131,8 @@ def serve(options: argparse.Namespace) -> None:
     Raises:
         CannotStart: before anything was served.
     """
+    check_seconds("--lease-ttl-s", options.lease_ttl_s, *LEASE_TTL_S)
+    check_seconds("--reap-every-s", options.reap_every_s, *REAP_EVERY_S)
     settings = Settings(
         database_url=options.database, lease_ttl_s=options.lease_ttl_s, reap_every_s=options.reap_every_s
     )

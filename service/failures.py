@@ -50,7 +50,7 @@ async def refused(_: Request, error: Exception) -> Response:
     return problems.response(error.code, error.detail, headers=error.headers, **error.extensions)
 
 
-async def invalid_request(_: Request, error: Exception) -> Response:
+async def invalid_request(request: Request, error: Exception) -> Response:
     """422 with every wrong field; an address that cannot name anything is simply not found."""
     assert isinstance(error, RequestValidationError)
     found = error.errors()
@@ -58,6 +58,12 @@ async def invalid_request(_: Request, error: Exception) -> Response:
         return problems.response("malformed-body", f"The body is not JSON: {found[0]['ctx']['error']}.")
     if all(e["loc"][0] == "path" for e in found):
         return problems.response("not-found", f"There is no {found[0]['loc'][-1]} {shown(found[0]['input'])}.")
+    if found[0]["loc"] == ("body",) and isinstance(found[0]["input"], str | bytes):
+        came = request.headers.get("content-type")
+        message = "body: send JSON with the header Content-Type: application/json; it came " + (
+            f"as {shown(came)}." if came else "without this header."
+        )
+        return problems.response("invalid-request", message, errors=[{"field": "body", "message": message}])
     # A list whose items are wrong is also "too short": only the innermost complaint helps.
     inner = [e["loc"] for e in found]
     found = [e for e in found if not any(len(x) > len(e["loc"]) and x[: len(e["loc"])] == e["loc"] for x in inner)]
@@ -79,6 +85,8 @@ def sentence(error: Mapping[str, Any]) -> str:
         return f"{field(error['loc'])} is missing."
     if error["type"] == "extra_forbidden":
         return f"{field(error['loc'])} is not a field of this request."
+    if error["type"] in ("model_attributes_type", "model_type"):
+        message = "it must be a JSON object"
     message = message[:1].lower() + message[1:]
     return f"{field(error['loc'])} is {shown(error.get('input'))}: {message}."
 
@@ -106,11 +114,11 @@ async def http_error(request: Request, error: Exception) -> Response:
 
 async def unknown_name(_: Request, error: Exception) -> Response:
     assert isinstance(error, UnknownName)
-    return problems.response("unknown-name", str(error), kind=error.kind, name=error.name, known=list(error.known))
+    return problems.response("unknown-name", str(error), **problems.name_members(error))
 
 
 async def invalid_value(_: Request, error: Exception) -> Response:
-    return problems.response("invalid-request", str(error), errors=[{"field": "body", "message": str(error)}])
+    return problems.response("invalid-request", str(error))  # from below the edge, where no fields are known
 
 
 async def nothing_to_transform(_: Request, error: Exception) -> Response:

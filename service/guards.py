@@ -23,6 +23,14 @@ def is_loopback(authority: str) -> bool:
         return False
 
 
+def is_loopback_page(origin: str) -> bool:
+    """Whether an Origin header names a page of this machine; a malformed one names nothing."""
+    try:
+        return is_loopback(urlsplit(origin).netloc)
+    except ValueError:
+        return False
+
+
 class Guards:
     """Pure ASGI, so that it sees every kind of connection.
 
@@ -52,7 +60,7 @@ class Guards:
         if scope["type"] == "http" and scope["method"] in SAFE_METHODS:
             return None
         origin = headers.get("origin")
-        if origin is not None and not is_loopback(urlsplit(origin).netloc):
+        if origin is not None and not is_loopback_page(origin):
             return "foreign-origin", "Pages of other sites may not change anything here."
         if "transfer-encoding" in headers:
             return "length-required", "Send the body with a Content-Length, not in chunks."

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from sparseift.errors import SparseIFTError
+from sparseift.errors import InvalidValue, SparseIFTError, UnknownName
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -64,7 +64,9 @@ class Problem(BaseModel):
     status: int
     code: str
     detail: str
-    errors: list[FieldError] | None = Field(default=None, description="With `invalid-request`: each wrong field.")
+    errors: list[FieldError] | None = Field(
+        default=None, description="With `invalid-request` and `unknown-name`: each wrong field, where it is known."
+    )
     known: list[str] | None = Field(default=None, description="With `unknown-name`: the legal names.")
     nearest: list[float] | None = Field(default=None, description="With `infeasible`: the nearest feasible sparsities.")
 
@@ -87,6 +89,19 @@ class Refused(SparseIFTError):
 def invalid(field: str, message: str) -> Refused:
     """The refusal of one field."""
     return Refused("invalid-request", f"{field}: {message}", errors=[{"field": field, "message": message}])
+
+
+def name_members(error: UnknownName) -> dict[str, Any]:
+    """What a problem of code `unknown-name` carries beside its sentence."""
+    return {"kind": error.kind, "name": error.name, "known": list(error.known)}
+
+
+def at_field(field: str, error: UnknownName | InvalidValue) -> Refused:
+    """The library's complaint about the field that it is about; sentence and code stay."""
+    errors = [{"field": field, "message": str(error)}]
+    if isinstance(error, UnknownName):
+        return Refused("unknown-name", str(error), errors=errors, **name_members(error))
+    return Refused("invalid-request", str(error), errors=errors)
 
 
 def body(code: str, detail: str, **extensions: Any) -> dict[str, Any]:

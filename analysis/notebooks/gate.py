@@ -72,8 +72,8 @@ class Gate:
         if _hostname(host) not in self._hosts:
             return f"This server answers on {', '.join(sorted(self._hosts))} only."
         reads = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
-        if not reads and (origin := urlsplit(headers.get("origin", ""))).netloc != host:
-            return f"Pages of {origin.netloc or 'an unknown origin'} may not use these notebooks."
+        if not reads and (origin := _authority(headers.get("origin", ""))) != host:
+            return f"Pages of {origin or 'an unknown origin'} may not use these notebooks."
         if reads and (_is_page(scope["path"]) or _is_static(scope["path"])):
             return None
         if viewer is None:
@@ -124,6 +124,14 @@ def _hostname(authority: str) -> str | None:
         return urlsplit(f"//{authority}").hostname
     except ValueError:
         return None
+
+
+def _authority(origin: str) -> str:
+    """The host and port of an Origin header; empty, as no Host header is, where it is malformed."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def _is_page(path: str) -> bool:

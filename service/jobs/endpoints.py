@@ -74,7 +74,6 @@ def submit_job(
     """
     spec = specification.accept(body)
     plan = here.planner.plan(spec)
-    specification.check_feasible(plan)
     if dry_run:
         return JSONResponse(views.dry_run(spec, plan).model_dump(mode="json"))
     with here.database.write() as session:

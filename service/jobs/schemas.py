@@ -1,10 +1,11 @@
 """The JSON of jobs: what a submission may hold, and what is shown of a job."""
 
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, StrictBool, StrictInt, StringConstraints
-from pydantic.functional_validators import AfterValidator
+from pydantic.functional_validators import AfterValidator, BeforeValidator
 
 from sparseift import catalog
 from sparseift.records import Budget, JobSpec, Scope, Space
@@ -38,7 +39,27 @@ def _rising(pair: tuple[Any, Any]) -> tuple[Any, Any]:
     return pair
 
 
+def _some(legal: Callable[[], str]) -> BeforeValidator:
+    """Refuses an empty choice with what it may hold, where the field's own `min_length` would only count."""
+
+    def check(values: Any) -> Any:
+        if isinstance(values, list | tuple) and not values:
+            raise ValueError(f"it must hold at least one {legal()}")
+        return values
+
+    return BeforeValidator(check)
+
+
+def _of(names: Iterable[str]) -> str:
+    return f"of {', '.join(names)}"
+
+
 Distinct = AfterValidator(_distinct)
+SomeSparsity = _some(lambda: "number in [0.3, 0.95]")
+SomeMethod = _some(lambda: _of(get_args(Method)))
+SomeAnneal = _some(lambda: _of(get_args(Anneal)))
+SomeDistribution = _some(lambda: _of(get_args(Distribution)))
+SomeFamily = _some(lambda: _of(catalog.table("family")))
 Rising = AfterValidator(_rising)
 Sparsity = Annotated[StrictFloat, Field(ge=0.3, le=0.95)]
 Steps = Annotated[StrictInt, Field(ge=1, le=10_000_000)]
@@ -62,13 +83,15 @@ class NamedBody(Body):
 class SpaceBody(Body):
     """What the search may propose: choices, and inclusive ranges `[low, high]`."""
 
-    sparsities: Annotated[tuple[Sparsity, ...], Field(min_length=1, max_length=64), Distinct] = DEFAULT.sparsities
-    methods: Annotated[tuple[Method, ...], Field(min_length=1), Distinct] = DEFAULT.methods  # type: ignore[assignment]
+    sparsities: Annotated[tuple[Sparsity, ...], Field(min_length=1, max_length=64), Distinct, SomeSparsity] = (
+        DEFAULT.sparsities
+    )
+    methods: Annotated[tuple[Method, ...], Field(min_length=1), Distinct, SomeMethod] = DEFAULT.methods  # type: ignore[assignment]
     delta_t_steps: Annotated[tuple[Steps, Steps], Rising] = DEFAULT.delta_t_steps
     drop_fraction: Annotated[tuple[OpenFraction, OpenFraction], Rising] = DEFAULT.drop_fraction
-    anneals: Annotated[tuple[Anneal, ...], Field(min_length=1), Distinct] = DEFAULT.anneals  # type: ignore[assignment]
+    anneals: Annotated[tuple[Anneal, ...], Field(min_length=1), Distinct, SomeAnneal] = DEFAULT.anneals  # type: ignore[assignment]
     t_end_fraction: Annotated[tuple[Fraction, Fraction], Rising] = DEFAULT.t_end_fraction
-    distributions: Annotated[tuple[Distribution, ...], Field(min_length=1), Distinct] = ("uniform",)
+    distributions: Annotated[tuple[Distribution, ...], Field(min_length=1), Distinct, SomeDistribution] = ("uniform",)
 
 
 class BudgetBody(Body):
@@ -84,7 +107,7 @@ class JobBody(Body):
     name: Title = Field(default="", description='For people; by default "MODEL on DATASET".')
     model: NamedBody
     dataset: NamedBody
-    families: Annotated[tuple[Word, ...], Field(min_length=1, max_length=64), Distinct] = Field(
+    families: Annotated[tuple[Word, ...], Field(min_length=1, max_length=64), Distinct, SomeFamily] = Field(
         default_factory=lambda: tuple(catalog.table("family")), description="By default all of them."
     )
     space: SpaceBody = SpaceBody()

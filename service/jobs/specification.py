@@ -1,29 +1,36 @@
 """A submission held against the catalogs: names known, arguments legal, the model fit for the data set."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from service.jobs.schemas import JobBody
-from service.problems import Refused, invalid
+from service.problems import at_field, invalid
 from sparseift import catalog
 from sparseift.cards import DatasetCard, ModelCard
-from sparseift.records import JobSpec, Named, Plan
+from sparseift.errors import InvalidValue, UnknownName
+from sparseift.records import JobSpec, Named
 from sparseift.training import recipes
+
+T = TypeVar("T")
 
 
 def accept(body: JobBody) -> JobSpec:
     """The job with every argument filled in.
 
     Raises:
-        UnknownName: a model, data set, family, argument or training setting that does not exist.
-        InvalidValue: an argument or training setting outside its range.
-        Refused: a model for another kind of data.
+        Refused: a model, data set, family, argument or training setting that does not exist, a value outside its
+            range, a model for another kind of data; always with the field that is wrong.
     """
     spec = body.to_spec()
-    model: ModelCard = catalog.get("model", spec.model.name)
-    dataset: DatasetCard = catalog.get("dataset", spec.dataset.name)
-    for family in spec.families:
-        catalog.get("family", family)
+    with _placed("model.name"):
+        model: ModelCard = catalog.get("model", spec.model.name)
+    with _placed("dataset.name"):
+        dataset: DatasetCard = catalog.get("dataset", spec.dataset.name)
+    for index, family in enumerate(spec.families):
+        with _placed(f"families.{index}"):
+            catalog.get("family", family)
     if model.task != dataset.task:
         fitting = ", ".join(
             name for name in sorted(catalog.table("dataset")) if catalog.get("dataset", name).task == model.task
@@ -33,29 +40,36 @@ def accept(body: JobBody) -> JobSpec:
             f"the model '{model.name}' takes {model.task} and the data set '{dataset.name}' holds {dataset.task}; "
             f"data sets of {model.task} are {fitting}.",
         )
-    recipes.resolve(dataset.task, spec.training)
+    model_arguments = _resolved("model.arguments", model.resolve, spec.model.arguments)
+    dataset_arguments = _resolved("dataset.arguments", dataset.resolve, spec.dataset.arguments)
+    recipe = _resolved("training", lambda given: recipes.resolve(dataset.task, given), spec.training)
+    with _placed("training.batch_size"):
+        recipe.total_steps(dataset.shape(dataset_arguments).train_samples)
     return replace(
         spec,
-        model=Named(spec.model.name, model.resolve(spec.model.arguments)),
-        dataset=Named(spec.dataset.name, dataset.resolve(spec.dataset.arguments)),
+        model=Named(spec.model.name, model_arguments),
+        dataset=Named(spec.dataset.name, dataset_arguments),
     )
 
 
-def check_feasible(plan: Plan) -> None:
-    """Refuse a plan in which nothing but dense could be trained.
+@contextmanager
+def _placed(field: str) -> Iterator[None]:
+    """Inside, the library's complaints are about that field."""
+    try:
+        yield
+    except (UnknownName, InvalidValue) as error:
+        raise at_field(field, error) from error
 
-    Raises:
-        Refused: with each point's reason.
-    """
-    if any(p.feasible for p in plan.points):
-        return
-    reasons: list[dict[str, Any]] = [
-        {"family": p.family, "nominal_sparsity": p.nominal_sparsity, "reason": p.reason} for p in plan.points
-    ]
-    first = f" The first: {plan.points[0].reason}" if plan.points else ""
-    raise Refused(
-        "infeasible",
-        f"None of the {len(reasons)} points of this space has sizes that meet the dense model's FLOPs.{first}",
-        nearest=[],
-        reasons=reasons,
-    )
+
+def _resolved(field: str, resolve: Callable[[dict[str, Any]], T], given: dict[str, Any]) -> T:
+    """`resolve(given)`; a complaint is placed at the one entry that causes it alone, else at the whole field."""
+    try:
+        return resolve(given)
+    except (UnknownName, InvalidValue) as whole:
+        for name, value in given.items():
+            try:
+                resolve({name: value})
+            except (UnknownName, InvalidValue) as alone:
+                if str(alone) == str(whole):
+                    raise at_field(f"{field}.{name}", whole) from whole
+        raise at_field(field, whole) from whole

@@ -52,5 +52,7 @@ def _read(path: Path) -> Arrays:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return dict(archive.items())  # reading an entry checks its CRC
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except ValueError as error:  # numpy's own sentence advises to load what is no archive as a pickle
+        raise DataError(f"{path} is corrupt (it is no .npz archive); delete it and it will be built anew.") from error
+    except (OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} is corrupt ({error}); delete it and it will be built anew.") from error

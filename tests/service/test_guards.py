@@ -23,7 +23,8 @@ def test_foreign_names(edge: TestClient, host: str) -> None:
 
 @pytest.mark.parametrize(
     ("origin", "status"),
-    [("https://evil.example", 403), ("null", 403), ("http://localhost:8001", 404), ("http://127.0.0.1:8000", 404)],
+    [("https://evil.example", 403), ("null", 403), ("http://localhost:8001", 404), ("http://127.0.0.1:8000", 404)]
+    + [(malformed, 403) for malformed in ("http://[", "http://[::1", "http://[x]:80", "")],
 )
 def test_only_pages_of_this_machine_may_change_something(edge: TestClient, origin: str, status: int) -> None:
     response = edge.post("/v1/jobs/job_0:cancel", headers={"Origin": origin})

@@ -90,6 +90,10 @@ def test_every_refusal_is_one_sentence_with_its_exit_code(
         refusals = {
             ("--database", edge_url, "--port", port): (2, "Address already in use"),
             ("--database", edge_url, "--host", "0.0.0.0"): (2, "loopback only"),
+            ("--database", edge_url, "--lease-ttl-s", "-5"): (2, "--lease-ttl-s is -5; it must lie in [1, 86400]"),
+            ("--database", edge_url, "--lease-ttl-s", "nan"): (2, "--lease-ttl-s is nan"),
+            ("--database", edge_url, "--reap-every-s", "-1"): (2, "--reap-every-s is -1; it must lie in [0.1, 3600]"),
+            ("--database", edge_url, "--reap-every-s", "inf"): (2, "--reap-every-s is inf"),
             ("--database", "mysql://x/y"): (2, "no support for databases of 'mysql'"),
             ("--database", f"sqlite:///{tmp_path}/new.db"): (3, "run: sparseift db upgrade --database"),
             ("--database", f"sqlite:///{tmp_path}"): (3, "cannot be opened"),

@@ -77,7 +77,7 @@ def test_foreign_hosts_are_refused(notebooks: str, host: str) -> None:
 
 def test_other_sites_may_not_post(notebooks: str) -> None:
     address, cookie = f"{notebooks}/api/kernel/instantiate", viewer(notebooks)
-    for origin in ({}, {"Origin": "http://evil.example"}, {"Origin": "http://localhost:8000"}):
+    for origin in ({}, {"Origin": "http://evil.example"}, {"Origin": "http://localhost:8000"}, {"Origin": "http://["}):
         answer = httpx.post(address, json={}, headers={"Cookie": cookie, **origin}, trust_env=False)
         assert answer.status_code == 403
 

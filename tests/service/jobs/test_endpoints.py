@@ -69,18 +69,32 @@ def test_a_dry_run_stores_nothing(edge: TestClient) -> None:
         ({"training": {"speed": 3}}, "unknown-name", "no training setting for images 'speed'"),
         ({"training": {"epochs": 0}}, "invalid-request", "epochs is 0; it must lie in [1,"),
         ({"training": {"milestone_fractions": [0.9, 0.1]}}, "invalid-request", "it must rise"),
-        ({"space": {"sparsities": []}}, "invalid-request", "space.sparsities is []"),
+        (
+            {"space": {"sparsities": []}},
+            "invalid-request",
+            "space.sparsities is []: it must hold at least one number in [0.3, 0.95].",
+        ),
         ({"space": {"sparsities": [0.2]}}, "invalid-request", "space.sparsities.0 is 0.2: input should be greater"),
         ({"space": {"sparsities": [0.96]}}, "invalid-request", "space.sparsities.0 is 0.96"),
         ({"space": {"sparsities": [0.5, 0.5]}}, "invalid-request", "holds 0.5 more than once"),
-        ({"space": {"methods": []}}, "invalid-request", "space.methods is []"),
+        (
+            {"space": {"methods": []}},
+            "invalid-request",
+            "space.methods is []: it must hold at least one of static, set, rigl.",
+        ),
         ({"space": {"methods": ["magic"]}}, "invalid-request", "'static', 'set' or 'rigl'"),
         ({"space": {"delta_t_steps": [100, 10]}}, "invalid-request", "low <= high"),
         ({"space": {"drop_fraction": [0.0, 0.5]}}, "invalid-request", "greater than 0"),
         ({"space": {"t_end_fraction": [0.5]}}, "invalid-request", "t_end_fraction"),
         ({"budget": {"search_trials": 0}}, "invalid-request", "budget.search_trials is 0"),
         ({"budget": {"confirm_seeds": 0}}, "invalid-request", "budget.confirm_seeds is 0"),
-        ({"families": []}, "invalid-request", "families is []"),
+        (
+            {"families": []},
+            "invalid-request",
+            "families is []: it must hold at least one of sparse_wide, sparse_parallel, ",
+        ),
+        ({"space": {"anneals": []}}, "invalid-request", "at least one of cosine, constant, linear."),
+        ({"space": {"distributions": []}}, "invalid-request", "at least one of uniform, erk."),
         ({"seed": -1}, "invalid-request", "seed is -1"),
         ({"seed": True}, "invalid-request", "seed is True"),
         ({"name": "a\x00b"}, "invalid-request", "name is 'a\\x00b'"),
@@ -123,6 +137,16 @@ def test_a_body_without_its_type_is_not_read(edge: TestClient) -> None:
     """A form of another site may post texts, but never declare them as JSON without being asked first."""
     response = edge.post("/v1/jobs", content=b'{"model": {"name": "mlp"}}', headers={"Content-Type": "text/plain"})
     assert response.status_code == 422
+    assert "with the header Content-Type: application/json" in response.json()["detail"]
+    assert "text/plain" in response.json()["detail"]
+    form = edge.post("/v1/jobs", content=b"{}", headers={"Content-Type": "application/x-www-form-urlencoded"})
+    assert form.json()["detail"].endswith("it came as 'application/x-www-form-urlencoded'.")
+
+
+def test_a_missing_body_is_told_from_a_wrong_one(edge: TestClient) -> None:
+    assert edge.post("/v1/jobs").json()["detail"] == "body is missing."
+    listed = edge.post("/v1/jobs", json=[1]).json()
+    assert listed["detail"] == "body is [1]: it must be a JSON object."
 
 
 def test_numbers_may_not_be_infinite(edge: TestClient) -> None:
@@ -132,13 +156,26 @@ def test_numbers_may_not_be_infinite(edge: TestClient) -> None:
     assert "inf" in response.json()["detail"]
 
 
-def test_a_space_without_a_feasible_point_is_refused_with_reasons(edge: TestClient, planner: FakePlanner) -> None:
-    planner.refused = {"sparse_wide"}
-    problem = submit(edge, 422, families=["sparse_wide"], space={"sparsities": [0.5, 0.9]})
-    assert problem["code"] == "infeasible"
-    assert "No sizes of sparse_wide at 0.5 meet the budget." in problem["detail"]
-    assert [r["nominal_sparsity"] for r in problem["reasons"]] == [0.5, 0.9]
-    assert problem["nearest"] == []
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"model": {"name": "resnet99"}}, "model.name"),
+        ({"dataset": {"name": "mnist"}}, "dataset.name"),
+        ({"families": ["sparse_wide", "dense"]}, "families.1"),
+        ({"model": {"name": "mlp", "arguments": {"depth": 2, "wide": 3}}}, "model.arguments.wide"),
+        ({"model": {"name": "mlp", "arguments": {"depth": 2, "width": 0}}}, "model.arguments.width"),
+        ({"dataset": {"name": "digits", "arguments": {"size": 3}}}, "dataset.arguments.size"),
+        ({"model": {"name": "gpt"}}, "dataset.name"),
+        ({"training": {"epochs": 2, "speed": 3}}, "training.speed"),
+        ({"training": {"epochs": 0, "batch_size": 8}}, "training.epochs"),
+        ({"training": {"momentum": 0.0, "nesterov": True}}, "training.momentum"),
+        ({"training": {"batch_size": 100_000}}, "training.batch_size"),
+    ],
+)
+def test_what_no_catalog_allows_is_placed_at_its_field(edge: TestClient, changes: dict[str, Any], field: str) -> None:
+    problem = submit(edge, 422, **changes)
+    assert [e["field"] for e in problem["errors"]] == [field]
+    assert problem["errors"][0]["message"] in problem["detail"]
 
 
 def test_a_family_without_a_feasible_point_is_accepted_and_costs_nothing(
