@@ -156,8 +156,10 @@ def serve(options: argparse.Namespace) -> None:
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
     logs.tell(f"Serving on http://{shown}:{port} (Ctrl-C or SIGTERM ends it).")
-    server.run(sockets=[server_socket])
-    logs.tell("Stopped.")
+    try:
+        server.run(sockets=[server_socket])
+    finally:  # uvicorn raises the signal again, so that `_leave` ends the call
+        logs.tell("Stopped.")
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -39,14 +39,18 @@ class Child:
     restart_at: float | None = None  # monotonic seconds; None while it runs
 
     def start(self) -> None:
-        """Starts it in a session of its own: a Ctrl-C in the terminal reaches only us, who end it in order."""
+        """Starts it in a session of its own: a Ctrl-C in the terminal reaches only us, who end it in order.
+
+        Its stdin is a pipe that only we hold: its end tells a tethered program that we are gone.
+        """
+        self._let_go()
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self.log_begin = log.tell()
             self.process = subprocess.Popen(
                 self.command,
                 env=self.environment,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -66,6 +70,7 @@ class Child:
             return f"{self.name} was started again."
         if self.process is None or (code := self.process.poll()) is None:
             return None
+        self._let_go()
         if time.monotonic() - self.started_at > HEALTHY:
             self.crashes = 0
         if self.crashes == len(self.pauses):
@@ -91,11 +96,16 @@ class Child:
         """Waits until the deadline (monotonic seconds), then ends what is left of its process group."""
         if self.process is None:
             return
+        self._let_go()
         try:
             self.process.wait(max(0.1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+
+    def _let_go(self) -> None:
+        if self.process is not None and self.process.stdin is not None:
+            self.process.stdin.close()
 
 
 def end_all(children: list[Child], grace: float = GRACE) -> None:

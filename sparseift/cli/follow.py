@@ -10,9 +10,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
 from sparseift.cli.figures import duration, number, percent, short
-from sparseift.client import Client, Json, Unreachable
+from sparseift.client import RETRIED_STATUS, ApiError, Client, Json, Unreachable
 
+SILENCE_S = 3.0  # a job that is queued for longer is told what it waits for
 ENDED = ("succeeded", "failed", "cancelled")
+UNENDED = ("queued", "running", "paused", "stopping")
 TOLD = ("trial.complete", "trial.failed", "trial.infeasible", "trial.pruned", "trial.cancelled", "attempt.lost")
 
 
@@ -30,9 +32,12 @@ class Follower:
     console: Console
     look_after: Callable[[], None] = lambda: None
     poll_s: float = 0.5
+    silence_s: float = SILENCE_S
     patience_s: float = 60.0
     last_event: int = 0
     away_since: float | None = None  # monotonic seconds
+    queued_since: float | None = None  # monotonic seconds
+    waits_for: str = ""  # the last sentence about it
     bars: Progress | None = None
     whole: TaskID | None = None
     tasks: dict[int, TaskID] = field(default_factory=dict)  # trial number -> its bar
@@ -41,7 +46,7 @@ class Follower:
         """Follows until the job has ended; returns it.
 
         Raises:
-            Unreachable: the service was away for longer than `patience_s`.
+            ApiError: the service, or its database, was away for longer than `patience_s`; or it refused.
             KeyboardInterrupt: Ctrl-C; the job goes on.
         """
         if self.console.is_terminal:
@@ -63,9 +68,12 @@ class Follower:
             if job["state"] in ENDED:
                 events += self.client.events(self.job_id, events[-1]["id"] if events else self.last_event)
             self._tell(events, job)
+            self._tell_what_it_waits_for(job)
             if self.bars is not None:
                 self._move_bars(job)
-        except Unreachable as error:
+        except ApiError as error:
+            if not _is_away(error):
+                raise
             if self.away_since is None:
                 self.away_since = time.monotonic()
                 self.console.print(f"{error} Trying again for {self.patience_s:g} s; the job is not touched by this.")
@@ -83,6 +91,25 @@ class Follower:
                 self._print(f"{_progress_text(job)} {self._ended_text(payload['trial'], kind, job)}")
             elif kind.startswith("job.") and (payload.get("message") or kind == "job.running"):
                 self._print(f"job {kind.removeprefix('job.')}. {payload.get('message', '')}".rstrip())
+
+    def _tell_what_it_waits_for(self, job: Json) -> None:
+        if job["state"] != "queued":
+            self.queued_since = None
+            return
+        self.queued_since = self.queued_since or time.monotonic()
+        if time.monotonic() - self.queued_since < self.silence_s:
+            return
+        sentence = self._waits_for()
+        if sentence != self.waits_for:
+            self.waits_for = sentence
+            self._print(sentence)
+
+    def _waits_for(self) -> str:
+        """Workers take the oldest job first, and ids rise with time."""
+        before = sum(job["id"] < self.job_id for state in UNENDED for job in self.client.jobs(state))
+        if before:
+            return f"queued: {before} {'job' if before == 1 else 'jobs'} before it."
+        return "queued: no worker has taken it yet."
 
     def _ended_text(self, trial_number: int, kind: str, job: Json) -> str:
         trial = self.client.trial(self.job_id, trial_number)
@@ -111,6 +138,11 @@ class Follower:
                 shown = "" if latest["value"] is None else f", {number(latest['value'], job['metric']['unit'])}"
                 note = f"step {latest['step']}{shown}"
                 self.bars.update(self.tasks[latest["number"]], completed=latest["step"], note=note)
+
+
+def _is_away(error: ApiError) -> bool:
+    """Whether trying again may help: no answer at all, or one that says so."""
+    return isinstance(error, Unreachable) or error.status in RETRIED_STATUS
 
 
 def _ended(job: Json) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from sparseift.cli.failures import UsageProblem
-from sparseift.client import Json
+from sparseift.client import ApiError, Json
 from sparseift.records import Budget, JobSpec, Named, Space
 
 KNOWN: dict[tuple[str, ...], tuple[str, ...]] = {
@@ -24,17 +24,37 @@ SCIENTIFIC = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 
 @dataclass(frozen=True, slots=True)
 class JobFile:
-    """A job file: its document, and the line (1-based) on which each field stands."""
+    """A job file: its document, and where each field comes from.
+
+    Attributes:
+        lines: the line (1-based) on which a field stands, for those that the file has.
+        settings: the fields that --set gave, which have no line.
+    """
 
     path: Path
     document: Json
     lines: dict[tuple[str, ...], int]
+    settings: frozenset[tuple[str, ...]] = frozenset()
 
     def where(self, field: tuple[str, ...]) -> str:
-        """ "FILE, line N" of a field, or of the nearest field around it."""
-        while field and field not in self.lines:
+        """ "FILE, line N" of a field or the nearest one around it, "--set FIELD", or the file where none is known."""
+        given = next((s for s in sorted(self.settings) if s[: len(field)] == field), None)
+        if field and field not in self.lines and given:
+            return f"--set {'.'.join(given)}"
+        while field:
+            if field in self.lines:
+                return f"{self.path}, line {self.lines[field]}"
+            if field in self.settings:
+                return f"--set {'.'.join(field)}"
             field = field[:-1]
-        return f"{self.path}, line {self.lines.get(field, 1)}"
+        return str(self.path)
+
+    def placed(self, error: ApiError) -> ApiError:
+        """The service's complaint, with where each field that it names comes from."""
+        if not error.errors:
+            return ApiError(f"{self.path}: {error}", error.status, error.code)
+        sentences = [f"{self.where(tuple(e['field'].split('.')))}: {e['message']}" for e in error.errors]
+        return ApiError("\n".join(sentences), error.status, error.code, error.errors)
 
 
 def read(path: Path, settings: tuple[str, ...] = ()) -> JobFile:
@@ -58,9 +78,9 @@ def read(path: Path, settings: tuple[str, ...] = ()) -> JobFile:
         raise UsageProblem(f"{path} holds no mapping of fields; a job file has {', '.join(REQUIRED)} and more.")
     lines: dict[tuple[str, ...], int] = {}
     _number(node, (), lines, path)
-    for setting in settings:
-        _set(document, setting)
-    file = JobFile(path, document, lines)
+    given = {_set(document, setting) for setting in settings}
+    lines = {field: line for field, line in lines.items() if not any(field[: len(g)] == g for g in given)}
+    file = JobFile(path, document, lines, frozenset(given))
     for name in ("model", "dataset"):
         if isinstance(document.get(name), str):  # the name alone stands for {name: …}
             document[name] = {"name": document[name]}
@@ -96,7 +116,8 @@ def _is_number_in_disguise(node: yaml.ScalarNode) -> bool:
     return node.style is None and node.tag.endswith(":str") and SCIENTIFIC.fullmatch(node.value) is not None
 
 
-def _set(document: Json, setting: str) -> None:
+def _set(document: Json, setting: str) -> tuple[str, ...]:
+    """Sets a field of the document, and names it."""
     key, equals, value = setting.partition("=")
     *path, last = key.split(".")
     if not equals or not all((*path, last)):
@@ -109,6 +130,7 @@ def _set(document: Json, setting: str) -> None:
         document[last] = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise UsageProblem(f"--set {setting}: '{value}' is no YAML value.") from error
+    return (*path, last)
 
 
 def _check(file: JobFile) -> None:

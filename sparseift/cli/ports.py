@@ -6,14 +6,17 @@ from contextlib import closing
 from sparseift.cli.failures import UsageProblem
 
 HOST = "127.0.0.1"  # the programs listen nowhere else
+LAST = 65_535
 
 
 def require_free(port: int, what: str) -> None:
-    """Refuses a port that something listens on already.
+    """Refuses what is no port, and a port that something listens on already.
 
     Raises:
         UsageProblem: with the options that choose another.
     """
+    if not 1 <= port <= LAST:
+        raise UsageProblem(f"Port {port} ({what}) is none; it must lie in [1, {LAST}].")
     with closing(socket.socket()) as probe:
         # As the servers do: a port whose last connections are still in TIME_WAIT is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

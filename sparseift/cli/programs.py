@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sparseift import catalog
+from sparseift.cli import tether
 from sparseift.cli.failures import UsageProblem
 
 PROGRAMS = ("service", "worker", "analysis", "store")
@@ -43,6 +44,11 @@ def environment(database: str) -> dict[str, str]:
 def command(module: str, *arguments: str) -> list[str]:
     """The command line that runs a program with this interpreter."""
     return [sys.executable, "-m", module, *arguments]
+
+
+def tethered(module: str, *arguments: str) -> list[str]:
+    """As `command`, for a child that ends when its stdin does: it cannot outlive us, however we end."""
+    return command(tether.MODULE, module, *arguments)
 
 
 def reach(reference: str) -> Any:

@@ -12,7 +12,9 @@ from sparseift.cli.options import DEFAULT_DATA, Data, Database, err, examples, o
 from sparseift.cli.signals import interruptible
 from sparseift.cli.stack import Stack, default_slots
 
-Slots = Annotated[int | None, typer.Option("--slots", min=0, help="Trials trained at once; without it, one per CPU.")]
+SLOTS_HELP = "Trials trained at once; without it, one per CPU."
+Slots = Annotated[int | None, typer.Option("--slots", min=0, help=SLOTS_HELP)]
+SomeSlots = Annotated[int | None, typer.Option("--slots", min=1, help=SLOTS_HELP)]
 Threads = Annotated[
     int | None, typer.Option("--threads-per-slot", min=1, help="CPU threads of one trial; without it, CPUs over slots.")
 ]
@@ -54,7 +56,7 @@ def serve(
     with interruptible(), suppress(KeyboardInterrupt), ExitStack() as running:
         with working("Starting…"):
             running.enter_context(stack)
-        out.print(f"API        {stack.api}/docs", highlight=False)
+        out.print(f"API        {stack.api}/openapi.json", highlight=False)
         out.print(f"Notebooks  {stack.notebooks}", highlight=False)
         out.print(f"Logs       {folders.logs}", highlight=False, soft_wrap=True)
         out.print("Ctrl-C ends all of it; the searches go on at the next `sparseift serve`.", highlight=False)
@@ -65,7 +67,7 @@ def serve(
 def worker(
     data: Data = DEFAULT_DATA,
     database: Database = None,
-    slots: Slots = None,
+    slots: SomeSlots = None,
     threads_per_slot: Threads = None,
     lease_ttl_s: Annotated[float, typer.Option("--lease-ttl-s", min=1, help="Seconds a lease lasts.")] = 60.0,
 ) -> None:

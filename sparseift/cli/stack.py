@@ -9,6 +9,7 @@ from typing import Self
 
 from sparseift.cli import programs
 from sparseift.cli.children import Child, ChildBroken, end_all
+from sparseift.cli.failures import UsageProblem
 from sparseift.cli.folders import Folders
 from sparseift.cli.ports import HOST, listens, require_free
 from sparseift.cli.signals import shielded
@@ -54,6 +55,8 @@ class Stack:
         return f"http://{HOST}:{self.notebooks_port}"
 
     def __enter__(self) -> Self:
+        if self.port == self.notebooks_port:
+            raise UsageProblem(f"--port and --notebooks-port are both {self.port}; choose two different ports.")
         require_free(self.port, "API")
         require_free(self.notebooks_port, "notebooks")
         self.folders.create()
@@ -99,9 +102,9 @@ class Stack:
         )
         notebooks = ("--api", self.api, "--host", HOST, "--port", str(self.notebooks_port))
         commands = {
-            "service": programs.command("service", *service),
-            "worker": programs.command("worker", *worker),
-            "notebooks": programs.command("analysis.notebooks", *notebooks),
+            "service": programs.tethered("service", *service),
+            "worker": programs.tethered("worker", *worker),
+            "notebooks": programs.tethered("analysis.notebooks", *notebooks),
         }
         return {name: line for name, line in commands.items() if name != "worker" or self.slots}
 

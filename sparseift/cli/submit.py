@@ -45,7 +45,7 @@ def submit(
         try:
             answer = client.dry_run(document.document) if dry_run else client.submit(document.document, key)
         except ApiError as error:
-            raise _at_its_line(error, document) from error
+            raise document.placed(error) from error
         if as_json:
             out.print_json(json.dumps(answer))
         elif dry_run:
@@ -88,11 +88,3 @@ def _show_plan(answer: Json) -> None:
         f"{planned['confirm']} confirmations; nothing was stored.",
         highlight=False,
     )
-
-
-def _at_its_line(error: ApiError, document: jobfile.JobFile) -> ApiError:
-    """The service's complaint, with the file's line where it names a field."""
-    if not error.errors:
-        return ApiError(f"{document.path}: {error}", error.status, error.code)
-    sentences = [f"{document.where(tuple(e['field'].split('.')))}: {e['message']}" for e in error.errors]
-    return ApiError("\n".join(sentences), error.status, error.code, error.errors)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from sparseift.cli import figures
@@ -113,8 +114,8 @@ def counts_text(counts: Mapping[str, int]) -> str:
 
 
 def plan_table(plan: Json) -> Table:
-    """What a job would train: every point with its exact size, or why it is refused."""
-    table = _table("family", "asked", "solved", "FLOPs", "parameters", "of them not zero", "size", folded="size")
+    """What a job would train: every point with its exact size and what was moved to get there, or why it is refused."""
+    table = _table("family", "nominal", "solved", "FLOPs", "parameters", "of them not zero", "size", folded="size")
     dense = plan["dense"]
     table.title = (
         f"{plan['total_steps']} steps of {plan['batch_size']} samples; dense: {flops(dense['forward_flops'])} forward "
@@ -122,11 +123,12 @@ def plan_table(plan: Json) -> Table:
     )
     table.caption = "FLOPs: forward, per sample, over dense's."
     for point in (dense, *plan["points"]):
-        name, asked = short(point["family"]), percent(point["nominal_sparsity"])
+        name, nominal = short(point["family"]), percent(point["nominal_sparsity"])
         if point["feasible"]:
             stored, active = figures.count(point["parameters"]), figures.count(point["nonzero_parameters"])
             ratio = f"{point['flop_ratio']:.5f}"
-            table.add_row(name, asked, percent(point["sparsity"]), ratio, stored, active, point["scale"])
+            size = escape("; ".join(filter(None, (point["scale"], point["reason"]))))
+            table.add_row(name, nominal, percent(point["sparsity"]), ratio, stored, active, size)
         else:
-            table.add_row(name, asked, "[yellow]refused[/]", "–", "–", "–", point["reason"])
+            table.add_row(name, nominal, "[yellow]refused[/]", "–", "–", "–", escape(point["reason"]))
     return table

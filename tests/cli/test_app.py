@@ -59,6 +59,16 @@ def test_every_command_shows_examples(command: tuple[str, ...]) -> None:
         (("db", "upgrade", "--database", "mysql://x/y"), 2, "There is no support for databases of 'mysql'"),
         (("db", "upgrade", "--data", "/dev/null/x"), 2, "The data folder /dev/null/x cannot be made"),
         (("submit",), 2, "Missing argument"),
+        (("serve", "--port", "99999"), 2, "Port 99999 (API) is none; it must lie in [1, 65535]."),
+        (("serve", "--port", "-1"), 2, "Port -1 (API) is none"),
+        (("serve", "--notebooks-port", "65536"), 2, "Port 65536 (notebooks) is none"),
+        (
+            ("serve", "--port", "8123", "--notebooks-port", "8123"),
+            2,
+            "--port and --notebooks-port are both 8123; choose",
+        ),
+        (("worker", "--slots", "0"), 2, "Invalid value for '--slots'"),
+        (("demo", "--output", "/dev/null/x"), 2, "The output folder /dev/null/x cannot be made: Not a directory."),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )

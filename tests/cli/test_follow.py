@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from sparseift.cli.follow import Follower
-from sparseift.client import Client, Unreachable
+from sparseift.client import ApiError, Client, Unreachable
 
 TRIALS = [
     {"number": 0, "family": "dense", "kind": "baseline", "sparsity": 0.0, "value": 70.0, "message": ""},
@@ -33,18 +33,27 @@ def job(state: str, ended: int, **more: Any) -> dict[str, Any]:
 class Service:
     """What `Client` answers, look by look."""
 
-    def __init__(self, *looks: tuple[dict[str, Any] | None, list[dict[str, Any]]]) -> None:
+    def __init__(
+        self,
+        *looks: tuple[dict[str, Any] | None, list[dict[str, Any]]],
+        away: ApiError = Unreachable("No service answers."),
+        others: tuple[dict[str, Any], ...] = (),
+    ) -> None:
+        self.away, self.others = away, others
         self.looks = list(looks)
         self.now: tuple[dict[str, Any] | None, list[dict[str, Any]]] = looks[0]
 
     def events(self, _job: str, after: int) -> Iterator[dict[str, Any]]:
         self.now = self.looks.pop(0) if self.looks else self.now
         if self.now[0] is None:
-            raise Unreachable("No service answers.")
+            raise self.away
         return iter([e for e in self.now[1] if e["id"] > after])
 
     def job(self, _job: str) -> dict[str, Any] | None:
         return self.now[0]
+
+    def jobs(self, state: str) -> list[dict[str, Any]]:
+        return [other for other in self.others if other["state"] == state]
 
     def trial(self, _job: str, number: int) -> dict[str, Any]:
         return TRIALS[number]
@@ -87,7 +96,47 @@ def test_a_job_is_told_to_its_end(terminal: bool) -> None:
         assert (bar in told) == terminal
 
 
-def test_a_service_that_stays_away_ends_it() -> None:
-    away = cast(Client, Service((None, [])))
-    with pytest.raises(Unreachable):
-        Follower(away, "job_1", Console(file=StringIO()), poll_s=0.0, patience_s=0.05).run()
+AWAY = [Unreachable("No service answers."), *(ApiError("It is down.", status) for status in (502, 503, 504))]
+
+
+@pytest.mark.parametrize("away", AWAY, ids=lambda error: str(error.status))
+def test_a_service_that_stays_away_ends_it(away: ApiError) -> None:
+    service = cast(Client, Service((None, []), away=away))
+    with pytest.raises(ApiError, match=str(away)):
+        Follower(service, "job_1", Console(file=StringIO()), poll_s=0.0, patience_s=0.05).run()
+
+
+@pytest.mark.parametrize("away", AWAY, ids=lambda error: str(error.status))
+def test_a_service_that_comes_back_is_waited_for(away: ApiError) -> None:
+    service = cast(Client, Service((None, []), (None, []), LOOKS[-1], away=away))
+    assert Follower(service, "job_1", Console(file=StringIO()), poll_s=0.0).run()["state"] == "succeeded"
+
+
+def test_a_refusal_is_not_waited_out() -> None:
+    service = Service((None, []), LOOKS[-1], away=ApiError("There is no job job_1.", 404))
+    with pytest.raises(ApiError, match="There is no job"):
+        Follower(cast(Client, service), "job_1", Console(file=StringIO()), poll_s=0.0).run()
+
+
+@pytest.mark.parametrize(
+    ("others", "sentence"),
+    [
+        ((), "queued: no worker has taken it yet."),
+        (({"id": "job_2", "state": "queued"},), "queued: no worker has taken it yet."),
+        (({"id": "job_0", "state": "running"},), "queued: 1 job before it."),
+        (({"id": "job_00", "state": "queued"}, {"id": "job_0", "state": "stopping"}), "queued: 2 jobs before it."),
+    ],
+)
+def test_a_queued_job_is_told_what_it_waits_for_once(others: tuple[dict[str, Any], ...], sentence: str) -> None:
+    screen = StringIO()
+    looks = [(job("queued", 0, running=[]), EVENTS[:0])] * 3
+    service = cast(Client, Service(*looks, LOOKS[-1], others=others))
+    Follower(service, "job_1", Console(file=screen, width=120), poll_s=0.0, silence_s=0.0).run()
+    assert screen.getvalue().count("queued:") == screen.getvalue().count(sentence) == 1
+
+
+def test_a_job_that_is_taken_at_once_is_not_told_so() -> None:
+    screen = StringIO()
+    service = cast(Client, Service((job("queued", 0, running=[]), []), LOOKS[-1]))
+    Follower(service, "job_1", Console(file=screen), poll_s=0.0).run()
+    assert "queued" not in screen.getvalue()

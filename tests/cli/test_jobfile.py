@@ -8,6 +8,7 @@ from service.jobs.schemas import JobBody
 from sparseift.cli.demo import JOB
 from sparseift.cli.failures import UsageProblem
 from sparseift.cli.jobfile import read
+from sparseift.client import ApiError
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = "model: mlp\ndataset:\n  name: digits\nspace:\n  sparsities:\n    - 0.5\n    - 0.75\n"
@@ -53,6 +54,24 @@ def test_settings_lie_over_the_file(tmp_path: Path) -> None:
     file = read(write(tmp_path, GOOD), ("budget.search_trials=8", "space.sparsities=[0.9]"))
     assert file.document["budget"] == {"search_trials": 8}
     assert file.document["space"]["sparsities"] == [0.9]
+
+
+def test_no_line_is_made_up(tmp_path: Path) -> None:
+    file = read(write(tmp_path, GOOD), ("budget.search_trials=0", "space.sparsities=[0.1]"))
+    assert file.where(("budget", "search_trials")) == "--set budget.search_trials"
+    assert file.where(("space", "sparsities", "0")) == "--set space.sparsities", "the file's line 6 is not what counts"
+    assert file.where(("space", "methods")).endswith("job.yaml, line 4")
+    assert file.where(("training", "epochs")) == file.where(("body",)) == str(file.path)
+    with pytest.raises(UsageProblem, match=r"^--set nonsense\.field: there is no field 'nonsense'"):
+        read(write(tmp_path, GOOD), ("nonsense.field=1",))
+
+
+def test_the_services_complaints_are_placed(tmp_path: Path) -> None:
+    file = read(write(tmp_path, GOOD), ("training.epochs=0",))
+    errors = ({"field": "training.epochs", "message": "No."}, {"field": "dataset.name", "message": "Never."})
+    complaint = file.placed(ApiError("No.", 422, "invalid-request", errors))
+    assert str(complaint) == f"--set training.epochs: No.\n{file.path}, line 3: Never."
+    assert str(file.placed(ApiError("It is down.", 503))) == f"{file.path}: It is down."
 
 
 @pytest.mark.parametrize("setting", ["budget", "=3", "model.name.first=3", "nonsense.field=1", "name=[1"])

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sparseift.cli import tether
 from sparseift.cli.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,7 +62,7 @@ class Server:
     def child(self, module: str) -> psutil.Process:
         """The running program of that name."""
         children = psutil.Process(self.process.pid).children()
-        return next(p for p in children if p.cmdline()[1:3] == ["-m", module])
+        return next(p for p in children if p.cmdline()[1:4] == ["-m", tether.MODULE, module])
 
     def stop(self) -> int:
         """Ends it as Ctrl-C does; its exit code."""

@@ -22,14 +22,23 @@ def server(start_server: StartServer) -> Server:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (GOOD.replace("name: mlp", "name: mpl"), "There is no model 'mpl'; the known ones are mlp, resnet, resnet18"),
-        (GOOD.replace("digits", "mnist"), "There is no data set 'mnist'; the known ones are digits, cifar10, sotu."),
-        (GOOD.replace("_doped", "_dropped"), "There is no family 'sparse_dropped'; the known ones are sparse_wide"),
-        (GOOD.replace("width: 32", "width: -1"), "mlp's width is -1; it must lie in [1, 65536]."),
+        (
+            GOOD.replace("name: mlp", "name: mpl"),
+            "line 1: There is no model 'mpl'; the known ones are mlp, resnet",
+        ),
+        (
+            GOOD.replace("digits", "mnist"),
+            "line 2: There is no data set 'mnist'; the known ones are digits,",
+        ),
+        (
+            GOOD.replace("_doped", "_dropped"),
+            "line 3: There is no family 'sparse_dropped'; the known ones are",
+        ),
+        (GOOD.replace("width: 32", "width: -1"), "line 1: mlp's width is -1; it must lie in [1, 65536]."),
         (GOOD + "space: {sparsities: [0.2]}", "line 4: space.sparsities.0 is 0.2"),
         (GOOD + "space: {sparsities: []}", "line 4: space.sparsities is []"),
         (GOOD + "budget:\n  search_trials: 0", "line 5: budget.search_trials is 0"),
-        (GOOD + "training: {learning_rte: 0.1}", "There is no training setting for images 'learning_rte'"),
+        (GOOD + "training: {learning_rte: 0.1}", "line 4: There is no training setting for images 'learning_rte'"),
         (GOOD + "space: {methods: [magic]}", "line 4: space.methods.0 is 'magic'"),
         (GOOD.replace("mlp, arguments: {width: 32}", "gpt"), "line 2: the model 'gpt' takes text and the data set"),
         (GOOD.replace("_doped", "_wide") + "space: {sparsities: [0.95]}", "No point of the space is feasible."),
@@ -42,12 +51,14 @@ def server(start_server: StartServer) -> Server:
 def test_a_bad_job_is_refused_with_its_reason(text: str, sentence: str, server: Server, tmp_path: Path) -> None:
     path = tmp_path / "job.yaml"
     path.write_text(text)
+    with Client(server.url) as client:
+        before = {job["id"] for job in client.jobs()}
     result = server.run("submit", str(path))
     assert result.returncode == 1
     assert sentence in result.stderr
     assert "Traceback" not in result.stderr
     with Client(server.url) as client:
-        assert not [job for job in client.jobs() if job["state"] != "failed"], "nothing was stored"
+        assert {job["id"] for job in client.jobs()} == before, "nothing was stored"
 
 
 def test_a_second_server_on_the_same_port_is_refused(server: Server, tmp_path: Path) -> None:
