@@ -127,7 +127,7 @@ def plan_table(plan: Json) -> Table:
         if point["feasible"]:
             stored, active = figures.count(point["parameters"]), figures.count(point["nonzero_parameters"])
             ratio = f"{point['flop_ratio']:.5f}"
-            size = escape("; ".join(filter(None, (point["scale"], point["reason"]))))
+            size = escape(". ".join(filter(None, (point["scale"], point["reason"]))))
             table.add_row(name, nominal, percent(point["sparsity"]), ratio, stored, active, size)
         else:
             table.add_row(name, nominal, "[yellow]refused[/]", "–", "–", "–", escape(point["reason"]))

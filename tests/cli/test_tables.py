@@ -23,8 +23,8 @@ def test_the_nominal_sparsity_is_called_so() -> None:
 
 
 def test_a_feasible_point_says_what_was_moved() -> None:
-    told = shown(scale="k = 3 branches", reason="asked 0.6; the nearest whole number of branches is [3]")
-    assert "k = 3 branches; asked 0.6; the nearest whole number of branches is [3]" in told
+    told = shown(scale="k = 3 branches", reason="Stands for 0.6 too, which [k = 3] gives the same size.")
+    assert "k = 3 branches. Stands for 0.6 too, which [k = 3] gives the same size." in told
     assert "refused" not in told
 
 

@@ -41,7 +41,7 @@ def server(start_server: StartServer) -> Server:
         (GOOD + "training: {learning_rte: 0.1}", "line 4: There is no training setting for images 'learning_rte'"),
         (GOOD + "space: {methods: [magic]}", "line 4: space.methods.0 is 'magic'"),
         (GOOD.replace("mlp, arguments: {width: 32}", "gpt"), "line 2: the model 'gpt' takes text and the data set"),
-        (GOOD.replace("_doped", "_wide") + "space: {sparsities: [0.95]}", "No point of the space is feasible."),
+        (GOOD.replace("_doped", "_wide") + "space: {sparsities: [0.95]}", "the nearest feasible sparsities are 0.7."),
     ],
     ids=[
         *("model", "data", "family", "argument", "sparsity", "no-space", "no-budget"),

@@ -7,11 +7,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.examples import DEMO_JOB, SMALLEST_JOB
-from service.planner import PlannerUnavailable
+from service.planner import ChildPlanner, PlannerUnavailable
+from service.settings import Settings
 from sparseift.errors import Infeasible, NothingToTransform
 from store import jobs
 from store.sessions import Database
 from tests.service import history
+from tests.service.conftest import opened
 from tests.service.fakes import FakePlanner
 
 
@@ -202,6 +204,26 @@ def test_what_the_planner_refuses_is_a_problem(
     assert problem["code"] == code
     assert problem["detail"] == str(error)
     assert {k: problem[k] for k in extra} == extra
+
+
+@pytest.mark.slow
+def test_the_real_planner_names_the_nearest_feasible_sparsities(edge_url: str) -> None:
+    """At width 32 and 95 % the widened layers that stay dense cost more than the whole dense model."""
+    job = {
+        "model": {"name": "mlp", "arguments": {"width": 32}},
+        "dataset": {"name": "digits"},
+        "families": ["sparse_wide"],
+        "space": {"sparsities": [0.95]},
+    }
+    settings = Settings(edge_url)
+    with opened(settings, ChildPlanner(settings.plan_timeout_s, 1, 1)) as client:
+        refused = client.post("/v1/jobs", json=job)
+        problem = refused.json()
+        assert (refused.status_code, problem["code"]) == (422, "infeasible")
+        assert problem["nearest"]
+        nearest = {**job, "space": {"sparsities": problem["nearest"]}}
+        (point, *_) = client.post("/v1/jobs?dry_run=true", json=nearest).json()["plan"]["points"]
+    assert point["feasible"], "the advice can be followed"
 
 
 def test_a_defect_is_a_500_that_tells_nothing_but_where_to_look(edge: TestClient, planner: FakePlanner) -> None:
