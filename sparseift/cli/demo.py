@@ -2,10 +2,12 @@
 
 import os
 import shlex
+import sys
 from contextlib import suppress
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
+from shutil import which
 from typing import Annotated
 
 import typer
@@ -70,7 +72,8 @@ def demo(
             if out.is_terminal if serve_on is None else serve_on:
                 out.print(f"Notebook  {stack.notebooks}/?job={job_id}   (Ctrl-C ends)", highlight=False)
                 stack.watch_for_ever()
-        command = shlex.join(["sparseift", "serve", "--data", str(data)])
+        program = "sparseift" if which("sparseift") else sys.argv[0]  # `make` calls it by its path in .venv
+        command = shlex.join([program, "serve", "--data", str(data)])
         out.print(f"Serve the results again: {command}", highlight=False, soft_wrap=True)
         out.print(f"Notebook then: http://127.0.0.1:8001/?job={job_id}", highlight=False, soft_wrap=True)
         return
