@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from rich import box
 from rich.markup import escape
@@ -18,16 +18,18 @@ def _table(*columns: str, folded: str = "") -> Table:
     """A table of short columns that stay whole, but for one that takes what room is left."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", caption_justify="left")
     for name in columns:
-        table.add_column(name, no_wrap=name != folded, overflow="fold", ratio=1 if name == folded else None)
+        # A number that lost digits would be another number: what does not fit ends in an ellipsis.
+        overflow: Literal["fold", "ellipsis"] = "fold" if name == folded else "ellipsis"
+        table.add_column(name, no_wrap=name != folded, overflow=overflow, ratio=1 if name == folded else None)
     return table
 
 
 def best_table(curve: Json) -> Table:
     """The best configuration of each family beside dense, from a curve's JSON; narrow enough for 80 columns."""
     unit, dense = curve["metric"]["unit"], curve["dense"]
-    table = _table("family", "sparsity", "validation", "test", "against dense", "seeds")
+    table = _table("family", "sparsity", "validation", "test", "against dense", "n")
     table.title = curve["headline"]
-    table.caption = f"{unit}, ± 95 % interval over seeds; a difference without one is not yet a gain"
+    table.caption = f"{unit}, ± 95 % interval over n seeds; a difference without one is no gain yet"
     if dense:
         table.add_row("─ Dense", "0 %", interval(dense, unit), _test(dense, unit), "", str(len(dense["seeds"])))
     for answer in curve["best"]:

@@ -1,5 +1,6 @@
 """The curve in the terminal, drawn from curves that analysis computed."""
 
+from dataclasses import replace
 from io import StringIO
 
 from rich.console import Console
@@ -79,3 +80,22 @@ def test_tables_say_what_is_provisional() -> None:
     assert wide.endswith("1.0000 of dense's FLOPs; confirmed on 2 fresh seeds")
     assert doped.endswith("provisional")
     assert "(best)" in shown(curve_table(found), 160)
+
+
+def test_no_number_loses_a_digit_on_eighty_columns() -> None:
+    bits = Metric("bits_per_byte", "bits/byte", "minimize")
+    rows = [
+        replace(
+            measurement(3 * i + j, family, sparsity, kind, j, 2.1 + 0.013 * i + 0.011 * j), test_value=2.2 + 0.017 * j
+        )
+        for i, (family, sparsity, kind) in enumerate(
+            (("dense", 0.0, "baseline"), ("sparse_factorized", 0.502, "confirm"), ("sparse_parallel", 0.75, "confirm"))
+        )
+        for j in range(3)
+    ]
+    found = curve("job_1", "n", bits, PLAN, rows, counts={"complete": 9}).to_json()
+    roomy, narrow = (shown(best_table(found), columns).split() for columns in (200, 80))
+    digits = [[cell for cell in cells if cell[-1].isdigit()] for cells in (roomy, narrow)]
+    assert digits[0] == digits[1]
+    assert len(digits[0]) > 20
+    assert "…" not in shown(best_table(found), 80)
