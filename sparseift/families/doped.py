@@ -17,7 +17,6 @@ DOPED = Family(
     title="Sparse Doped",
     summary="A masked copy of the layer, doped with a dense low-rank branch.",
     formula="d = s D_in D_out / (D_in + D_out)",
-    width_factor=None,
     size=size,
     block="sparseift.families.blocks:Doped",
     snap=check_sparsity,

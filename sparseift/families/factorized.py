@@ -18,7 +18,6 @@ FACTORIZED = Family(
     title="Sparse Factorized",
     summary="Two masked factors with a nonlinearity between them.",
     formula="d = D_in D_out / ((D_in + D_out)(1 - s))",
-    width_factor=None,
     size=size,
     block="sparseift.families.blocks:Factorized",
     snap=check_sparsity,

@@ -44,8 +44,8 @@ class Family:
     Attributes:
         name, title, summary: for catalogs and charts.
         formula: the scale of the paper's figure, in words.
-        width_factor: k of nominal sparsity, where the whole network widens by k; else None.
-        size: (layer, nominal sparsity) -> branches k or rank d of a module-local family; else None.
+        size: (layer, nominal sparsity) -> branches k or rank d of a module-local family; None where the
+            whole network widens.
         block: "module:class" of the torch block of a module-local family; else "".
         snap: nominal sparsity -> the nearest one that the family has (only Parallel is discrete).
         describe: nominal sparsity -> its scale in words.
@@ -55,7 +55,6 @@ class Family:
     title: str
     summary: str
     formula: str
-    width_factor: Callable[[float], float] | None
     size: Callable[[LayerShape, float], int] | None
     block: str
     snap: Callable[[float], float]

@@ -45,7 +45,6 @@ PARALLEL = Family(
     title="Sparse Parallel",
     summary="k masked copies of a layer, each with its own nonlinearity, summed.",
     formula="k = 1 / (1 - s), an integer",
-    width_factor=None,
     size=size,
     block="sparseift.families.blocks:Parallel",
     snap=snap,

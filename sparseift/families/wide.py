@@ -37,7 +37,6 @@ WIDE = Family(
     title="Sparse Wide",
     summary="Every layer k times wider on both sides, masked; the whole network widens.",
     formula="k = sqrt(1 / (1 - s))",
-    width_factor=width_factor,
     size=None,
     block="",
     snap=check_sparsity,

@@ -1,5 +1,7 @@
 """The models of the catalog: names, arguments and what stays dense, without importing torch."""
 
+from dataclasses import replace
+
 from sparseift.cards import Argument, ModelCard
 
 _HE = "He et al. 2016, arXiv 1512.03385"
@@ -37,17 +39,15 @@ RESNET = ModelCard(
     source=_HE,
 )
 
-_RESNET_18_34_ARGUMENTS = (
-    Argument("width", 64, 1, 4096, "channels of the first stage; 2, 4 and 8 times as many in the others"),
-    Argument("imagenet_stem", 0, 0, 1, "0: 3x3 stem for small images; 1: 7x7 stem of stride 2 and a max-pool"),
-)
-
 RESNET18 = ModelCard(
     name="resnet18",
     summary="ResNet-18 with a CIFAR stem (or ImageNet's): 11.2M parameters at width 64.",
     task="images",
     build="sparseift.models.resnet:build_resnet18",
-    arguments=_RESNET_18_34_ARGUMENTS,
+    arguments=(
+        Argument("width", 64, 1, 4096, "channels of the first stage; 2, 4 and 8 times as many in the others"),
+        Argument("imagenet_stem", 0, 0, 1, "0: 3x3 stem for small images; 1: 7x7 stem of stride 2 and a max-pool"),
+    ),
     width="width",
     width_multiple=None,
     dense=("stem.*", "head"),
@@ -55,54 +55,39 @@ RESNET18 = ModelCard(
     source=_HE,
 )
 
-RESNET34 = ModelCard(
+RESNET34 = replace(
+    RESNET18,
     name="resnet34",
     summary="ResNet-34 with a CIFAR stem (or ImageNet's): 21.3M parameters at width 64.",
-    task="images",
     build="sparseift.models.resnet:build_resnet34",
-    arguments=_RESNET_18_34_ARGUMENTS,
-    width="width",
-    width_multiple=None,
-    dense=("stem.*", "head"),
-    mask_only=("*.shortcut.*",),
-    source=_HE,
 )
 
-_GPT_DENSE = ("token_embedding", "position_embedding")
-_GPT_SOURCE = "Radford et al. 2019 (GPT-2); Brown et al. 2020, arXiv 2005.14165 (GPT-3 Small)"
+
+def _gpt_arguments(width: int, layers: int, heads: int, dropout: float) -> tuple[Argument, ...]:
+    return (
+        Argument("width", width, 1, 16384, "model dimension, a multiple of `heads`"),
+        Argument("layers", layers, 1, 96, "decoder blocks"),
+        Argument("heads", heads, 1, 128, "attention heads; a wider model keeps them and widens each head"),
+        Argument("dropout", dropout, 0.0, 0.9, "probability, on embeddings, attention and both residual branches"),
+    )
+
 
 GPT = ModelCard(
     name="gpt",
     summary="GPT: pre-norm decoder, learned positions, tied head; context and vocabulary come from the data set.",
     task="text",
     build="sparseift.models.gpt:build",
-    arguments=(
-        Argument("width", 128, 1, 16384, "model dimension, a multiple of `heads`"),
-        Argument("layers", 4, 1, 96, "decoder blocks"),
-        Argument("heads", 4, 1, 128, "attention heads; a wider model keeps them and widens each head"),
-        Argument("dropout", 0.0, 0.0, 0.9, "probability, on embeddings, attention and both residual branches"),
-    ),
+    arguments=_gpt_arguments(width=128, layers=4, heads=4, dropout=0.0),
     width="width",
     width_multiple="heads",
-    dense=_GPT_DENSE,
+    dense=("token_embedding", "position_embedding"),
     mask_only=(),
-    source=_GPT_SOURCE,
+    source="Radford et al. 2019 (GPT-2); Brown et al. 2020, arXiv 2005.14165 (GPT-3 Small)",
 )
 
-GPT3_SMALL = ModelCard(
+GPT3_SMALL = replace(
+    GPT,
     name="gpt3-small",
     summary="GPT-3 Small: 12 layers, width 768, 12 heads, dropout .1; context and vocabulary come from the data set.",
-    task="text",
-    build="sparseift.models.gpt:build",
-    arguments=(
-        Argument("width", 768, 1, 16384, "model dimension, a multiple of `heads`"),
-        Argument("layers", 12, 1, 96, "decoder blocks"),
-        Argument("heads", 12, 1, 128, "attention heads; a wider model keeps them and widens each head"),
-        Argument("dropout", 0.1, 0.0, 0.9, "probability, on embeddings, attention and both residual branches"),
-    ),
-    width="width",
-    width_multiple="heads",
-    dense=_GPT_DENSE,
-    mask_only=(),
-    source=_GPT_SOURCE,
+    arguments=_gpt_arguments(width=768, layers=12, heads=12, dropout=0.1),
 )
