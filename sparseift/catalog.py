@@ -22,6 +22,11 @@ MODELS = {
     "resnet": "sparseift.models.cards:RESNET",
     "resnet18": "sparseift.models.cards:RESNET18",
     "resnet34": "sparseift.models.cards:RESNET34",
+    "resnet50": "sparseift.models.cards:RESNET50",
+    "mobilenetv2": "sparseift.models.cards:MOBILENETV2",
+    "vit": "sparseift.models.cards:VIT",
+    "vit-ti": "sparseift.models.cards:VIT_TI",
+    "vit-s": "sparseift.models.cards:VIT_S",
     "gpt": "sparseift.models.cards:GPT",
     "gpt3-small": "sparseift.models.cards:GPT3_SMALL",
 }

@@ -62,6 +62,66 @@ RESNET34 = replace(
     build="sparseift.models.resnet:build_resnet34",
 )
 
+RESNET50 = replace(
+    RESNET18,
+    name="resnet50",
+    summary="ResNet-50 of bottleneck blocks with a CIFAR stem (or ImageNet's): 23.5M parameters at width 64.",
+    build="sparseift.models.resnet:build_resnet50",
+)
+
+MOBILENETV2 = ModelCard(
+    name="mobilenetv2",
+    summary="MobileNetV2 with CIFAR strides (or ImageNet's): 2.2M parameters at width 32; depthwise layers stay dense.",
+    task="images",
+    build="sparseift.models.mobilenet:build",
+    arguments=(
+        Argument("width", 32, 1, 4096, "channels of the stem; all other layers have theirs in proportion"),
+        Argument("imagenet_strides", 0, 0, 1, "0: images shrink to 1/8, for small ones; 1: to 1/32"),
+    ),
+    width="width",
+    width_multiple=None,
+    dense=("stem.*", "*.depthwise", "head"),
+    mask_only=(),
+    source="Sandler et al. 2018, arXiv 1801.04381",
+)
+
+
+def _vit_arguments(width: int, layers: int, heads: int, patch: int) -> tuple[Argument, ...]:
+    return (
+        Argument("width", width, 1, 16384, "model dimension, a multiple of `heads`"),
+        Argument("layers", layers, 1, 96, "encoder blocks"),
+        Argument("heads", heads, 1, 128, "attention heads; a wider model keeps them and widens each head"),
+        Argument("patch", patch, 1, 64, "side of a patch in pixels; it divides the image's"),
+    )
+
+
+VIT = ModelCard(
+    name="vit",
+    summary="Vision transformer: patches, a class token, learned positions, pre-norm blocks; small by default.",
+    task="images",
+    build="sparseift.models.vit:build",
+    arguments=_vit_arguments(width=128, layers=4, heads=4, patch=4),
+    width="width",
+    width_multiple="heads",
+    dense=("patches", "head"),
+    mask_only=(),
+    source="Dosovitskiy et al. 2021, arXiv 2010.11929; sizes Ti and S from Touvron et al. 2021, arXiv 2012.12877",
+)
+
+VIT_TI = replace(
+    VIT,
+    name="vit-ti",
+    summary="ViT-Ti/16: 12 layers, width 192, 3 heads; 5.7M parameters at 224x224 with 1000 classes.",
+    arguments=_vit_arguments(width=192, layers=12, heads=3, patch=16),
+)
+
+VIT_S = replace(
+    VIT,
+    name="vit-s",
+    summary="ViT-S/16: 12 layers, width 384, 6 heads; 22.1M parameters at 224x224 with 1000 classes.",
+    arguments=_vit_arguments(width=384, layers=12, heads=6, patch=16),
+)
+
 
 def _gpt_arguments(width: int, layers: int, heads: int, dropout: float) -> tuple[Argument, ...]:
     return (

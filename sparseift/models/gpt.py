@@ -18,11 +18,11 @@ INITIAL_STD = 0.02  # of every weight matrix (GPT-2)
 
 
 class Attention(nn.Module):
-    """Causal multi-head self-attention; the head dimension is width / heads."""
+    """Multi-head self-attention, of each token to its past where `causal`; the head dimension is width / heads."""
 
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, dropout: float, *, causal: bool) -> None:
         super().__init__()
-        self.heads, self.dropout = heads, dropout
+        self.heads, self.dropout, self.causal = heads, dropout, causal
         self.query = nn.Linear(width, width)
         self.key = nn.Linear(width, width)
         self.value = nn.Linear(width, width)
@@ -36,7 +36,7 @@ class Attention(nn.Module):
             for project in (self.query, self.key, self.value)
         )  # each (B, heads, T, head_dim)
         dropout = self.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True)
+        mixed = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=self.causal)
         out: Tensor = self.output(mixed.transpose(1, 2).reshape(b, t, width))
         return out
 
@@ -59,10 +59,10 @@ class FeedForward(nn.Module):
 class Block(nn.Module):
     """Attention and feed-forward, each normalised before and added to the stream after."""
 
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, dropout: float, *, causal: bool) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(width)
-        self.attention = Attention(width, heads, dropout)
+        self.attention = Attention(width, heads, dropout, causal=causal)
         self.feedforward_norm = nn.LayerNorm(width)
         self.feedforward = FeedForward(width)
         self.dropout = nn.Dropout(dropout)
@@ -95,7 +95,7 @@ class GPT(nn.Module):
         self.token_embedding = nn.Embedding(vocabulary, width)
         self.position_embedding = nn.Embedding(context, width)
         self.dropout = nn.Dropout(dropout)
-        self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(layers))
+        self.blocks = nn.ModuleList(Block(width, heads, dropout, causal=True) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         for name, module in self.named_modules():
             if isinstance(module, nn.Linear | nn.Embedding):

@@ -20,6 +20,11 @@ SMALL: dict[str, Arguments] = {
     "resnet": {"width": 4},
     "resnet18": {"width": 4},
     "resnet34": {"width": 4},
+    "resnet50": {"width": 4},
+    "mobilenetv2": {"width": 8},
+    "vit": {"width": 8, "layers": 2},
+    "vit-ti": {"width": 6, "layers": 2},
+    "vit-s": {"width": 12, "layers": 2},
     "gpt": {"width": 8, "layers": 2},
     "gpt3-small": {"width": 24},
 }
