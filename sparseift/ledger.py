@@ -17,6 +17,7 @@ class Weight:
         uses: multiply-accumulates per weight and sample: output positions, or tokens.
         masked: whether a mask covers it.
         covered: whether it belongs to a layer that the method touches (Doped's U and V are covered, not masked).
+        transposed: whether it is stored (in, out), as in Hugging Face's Conv1D.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Weight:
     uses: int
     masked: bool = False
     covered: bool = False
+    transposed: bool = False
 
     @property
     def numel(self) -> int:
@@ -43,11 +45,13 @@ class Network:
         weights: every weight that operators multiply with.
         weight_free_flops: per sample, e.g. attention scores.
         parameters: of the whole model, norms and biases included.
+        uneven_flops: per sample, of parameters whose weights are not all used equally often; no mask can cover them.
     """
 
     weights: tuple[Weight, ...]
     weight_free_flops: int
     parameters: int
+    uneven_flops: int = 0
 
     @property
     def masked(self) -> tuple[Weight, ...]:
@@ -58,8 +62,8 @@ class Network:
         """Forward FLOPs per sample within a scope.
 
         Args:
-            scope: "masked_layers" (the layers that the method touches), "linear_layers" (every weight), or "model"
-                (with the weight-free operators too).
+            scope: "masked_layers" (the layers that the method touches), "linear_layers" (every weight, the
+                unevenly used too), or "model" (with the weight-free operators too).
             nonzeros: masked weight -> non-zeros; None counts every weight as non-zero, as masked-dense kernels do.
 
         Raises:
@@ -69,4 +73,5 @@ class Network:
             raise UnknownName("scope", scope, SCOPES)
         counts = nonzeros or {}
         total = sum(w.flops(counts.get(w.name, w.numel)) for w in self.weights if w.covered or scope != "masked_layers")
+        total += self.uneven_flops if scope != "masked_layers" else 0
         return total + (self.weight_free_flops if scope == "model" else 0)

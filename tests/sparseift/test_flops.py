@@ -1,5 +1,8 @@
 """Counts against hand values (docs/explanation/iso-flop.md), to the integer."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,7 +11,11 @@ from torch import nn
 from sparseift import catalog
 from sparseift.building import dense_network
 from sparseift.errors import InvalidValue
+from sparseift.example import Example
 from sparseift.flops import count, nonzero_flops
+from sparseift.ledger import Network
+from sparseift.models.gpt import GPT
+from sparseift.models.resnet import ResNet
 from sparseift.records import DataShape
 
 IMAGENET = DataShape("images", (3, 224, 224), 1000, 1_281_167)
@@ -141,10 +148,173 @@ def test_flops_are_booked_on_the_weight_not_on_a_bias_or_an_input() -> None:
     assert list(count(Latents(), torch.zeros(1, 3)).weights) == ["query.weight"]
 
 
-def test_a_forward_that_cannot_be_traced_says_so() -> None:
-    class Reads(nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return x * float(x.sum())
+class Reads(nn.Module):
+    """A model whose forward looks at values, so that it does not run on the meta device."""
 
-    with pytest.raises(InvalidValue, match="forward of Reads does not run on the meta device"):
-        count(Reads(), torch.zeros(1, 3))
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, *args: torch.Tensor, **kwargs: Any) -> Any:
+        assert float(sum(p.sum() for p in self.inner.parameters())) < 1e9
+        return self.inner(*args, **kwargs)
+
+
+X, CONTEXT = torch.zeros(1, 4, 8), torch.zeros(1, 7, 8)
+COUNTABLE: dict[str, tuple[Callable[[], nn.Module], Example]] = {
+    "mlp": (lambda: nn.Sequential(nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 2)), X),
+    "resnet": (lambda: ResNet(3, 10, 8, [1, 1]), torch.zeros(1, 3, 8, 8)),
+    "gpt": (lambda: GPT(11, 8, 16, 2, 2, 0.1), torch.zeros(1, 8, dtype=torch.int64)),
+    "encoder": (lambda: nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), X),
+    "encoders": (lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2), X),
+    "self attention": (lambda: nn.MultiheadAttention(8, 2, batch_first=True), (X, X, X)),
+    "without weights": (
+        lambda: nn.MultiheadAttention(8, 2, batch_first=True),
+        {"query": X, "key": X, "value": X, "need_weights": False},
+    ),
+    "cross attention": (lambda: nn.MultiheadAttention(8, 2, batch_first=True), (X, CONTEXT, CONTEXT)),
+    "lstm": (lambda: nn.LSTM(8, 6, 2, batch_first=True, bidirectional=True), X),
+    "gru": (lambda: nn.GRU(8, 6, batch_first=True), X),
+    "vector": (lambda: nn.Sequential(nn.Flatten(0), nn.Linear(32, 2)), X),
+    "normalised": (lambda: nn.utils.parametrizations.weight_norm(nn.Linear(8, 3)), X),
+}
+
+
+@pytest.mark.parametrize("name", COUNTABLE)
+def test_a_real_forward_counts_the_same_integers(name: str) -> None:
+    build, example = COUNTABLE[name]
+    model = build()
+    on_meta, real = count(model, example), count(Reads(model), example)
+    assert {f"inner.{n}": w.uses for n, w in on_meta.weights.items()} == {n: w.uses for n, w in real.weights.items()}
+    assert {f"inner.{n}": flops for n, flops in on_meta.uneven.items()} == real.uneven
+    assert on_meta.weight_free_flops == real.weight_free_flops
+    assert on_meta.total == real.total > 0
+
+
+def test_the_fused_encoder_layer_hides_nothing() -> None:
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()
+    assert count(layer, X).total == 2 * 4 * (4 * 8 * 8 + 2 * 8 * 16) + 2 * 2 * 4 * 4 * 8
+    assert torch.backends.mha.get_fastpath_enabled()
+
+
+def test_a_packed_projection_is_even_in_self_attention_and_uneven_in_cross_attention() -> None:
+    layer = nn.MultiheadAttention(8, 2, batch_first=True)
+    alone = count(layer, (X, X, X))
+    assert {n: w.uses for n, w in alone.weights.items()} == {"in_proj_weight": 4, "out_proj.weight": 4}
+    # 4 + 2 · 7 = 18 is a multiple of 3, and yet the three parts are not used equally often.
+    cross = count(layer, (X, CONTEXT, CONTEXT))
+    assert cross.uneven == {"in_proj_weight": 2 * 8 * 8 * (4 + 2 * 7)}
+    assert {n: w.uses for n, w in cross.weights.items()} == {"out_proj.weight": 4}
+    attention = 2 * 2 * 4 * 7 * 8
+    assert cross.total == 2 * 8 * 8 * (4 + 2 * 7) + 2 * 8 * 8 * 4 + attention
+    assert nonzero_flops(cross, {}) == cross.total
+    network = Network(tuple(cross.weights.values()), cross.weight_free_flops, 0, sum(cross.uneven.values()))
+    assert network.flops("model") == cross.total
+    assert network.flops("linear_layers") == cross.total - attention
+    assert network.flops("masked_layers") == 0
+
+
+def test_a_slice_of_a_weight_is_uneven_and_equal_parts_are_not() -> None:
+    class Half(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(4, 6))
+
+        def forward(self, x: torch.Tensor, parts: int) -> torch.Tensor:
+            return sum(F.linear(x, part).sum() for part in self.weight.chunk(2)[:parts])  # type: ignore[return-value]
+
+    x = torch.zeros(1, 5, 6)
+    assert count(Half(), (x, 1)).uneven == {"weight": 2 * 2 * 6 * 5}
+    assert count(Half(), (x, 2)).weights["weight"].uses == 5
+
+
+def test_a_weight_that_is_cast_or_masked_first_is_still_the_weight() -> None:
+    class Masked(nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return F.linear(x.double(), (self.weight * self.mask).double())
+
+    layer = Masked(3, 4)
+    layer.register_buffer("mask", torch.ones(4, 3))
+    assert count(layer, torch.zeros(1, 5, 3)).weights["weight"].uses == 5
+
+
+def test_counting_leaves_nothing_behind() -> None:
+    """Lists of weights, caches and counters are as they were, whichever way the forward ran."""
+
+    class Remembers(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lstm = nn.LSTM(4, 4, batch_first=True)
+            self.register_buffer("calls", torch.zeros(()))
+            self.cache: dict[str, torch.Tensor] = {}
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.calls += 1
+            self.cache["x"] = self.last = x + torch.randn(())
+            self.register_buffer("new", x, persistent=False)
+            return self.lstm(x)[0]
+
+    for model in (Remembers(), Reads(Remembers())):
+        before = {n: v.clone() for n, v in model.state_dict().items()}
+        random = torch.random.get_rng_state()
+        count(model, torch.zeros(1, 3, 4))
+        inner = next(m for m in model.modules() if isinstance(m, Remembers))
+        assert inner.cache == {}
+        assert "last" not in vars(inner)
+        assert set(model.state_dict()) == set(before)
+        assert all(torch.equal(v, before[n]) for n, v in model.state_dict().items())
+        assert [w.device.type for w in inner.lstm._flat_weights] == ["cpu"] * 4
+        assert all(w is p for w, p in zip(inner.lstm._flat_weights, inner.lstm.parameters(), strict=True))
+        assert torch.equal(torch.random.get_rng_state(), random)
+        assert model.training
+        assert inner.lstm.training
+
+
+def test_a_forward_that_runs_nowhere_says_why() -> None:
+    with pytest.raises(InvalidValue, match=r"Linear does not run on the meta device: .*; nor on the model's own"):
+        count(nn.Linear(3, 3), torch.zeros(1, 4))
+    on_meta = Reads(nn.Linear(3, 3)).to("meta")
+    with pytest.raises(InvalidValue, match="have no values"):
+        count(on_meta, torch.zeros(1, 3))
+
+    class Writes(nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.weight.data.mul_(2)
+            return super().forward(x)
+
+    layer = Writes(3, 3)
+    before = layer.weight.detach().clone()
+    with pytest.raises(InvalidValue, match="writes to its parameter 'weight'"):
+        count(layer, torch.zeros(1, 3))
+    assert torch.equal(layer.weight, before)
+
+
+def test_counting_within_inference_mode() -> None:
+    with torch.inference_mode():
+        assert count(nn.Linear(3, 7), torch.zeros(1, 5, 3)).weights["weight"].uses == 5
+
+
+def test_hugging_face_gpt2() -> None:
+    """Weights stored (in, out), a head tied to the embedding: 12 d² weights per layer, as in our own GPT."""
+    transformers = pytest.importorskip("transformers")
+    t, d, layers, vocabulary = 6, 8, 2, 11
+    config = transformers.GPT2Config(n_embd=d, n_layer=layers, n_head=2, n_positions=t, vocab_size=vocabulary)
+    counted = count(transformers.GPT2LMHeadModel(config), {"input_ids": torch.zeros(1, t, dtype=torch.int64)})
+    assert counted.weights["transformer.h.0.attn.c_attn.weight"].uses == t
+    assert counted.weights["transformer.wte.weight"].shape == (vocabulary, d)
+    assert counted.weight_free_flops == layers * 2 * 2 * t * t * d
+    assert counted.total == 2 * t * (12 * d * d * layers + d * vocabulary) + counted.weight_free_flops
+
+
+def test_hugging_face_llama_with_grouped_queries() -> None:
+    transformers = pytest.importorskip("transformers")
+    t, d, inner, vocabulary, heads, shared = 6, 16, 24, 11, 4, 2
+    config = transformers.LlamaConfig(
+        hidden_size=d, intermediate_size=inner, num_hidden_layers=2, num_attention_heads=heads,
+        num_key_value_heads=shared, vocab_size=vocabulary, max_position_embeddings=t,
+    )  # fmt: skip
+    counted = count(transformers.LlamaForCausalLM(config), {"input_ids": torch.zeros(1, t, dtype=torch.int64)})
+    block = 2 * d * d + 2 * d * (d * shared // heads) + 3 * d * inner  # q and o, k and v, gate and up and down
+    attention = 2 * 2 * 2 * t * t * d  # two layers; keys and values are shared, their products are not
+    assert sum(w.flops(w.numel) for w in counted.weights.values()) == 2 * t * (2 * block + d * vocabulary)
+    assert counted.weight_free_flops == attention

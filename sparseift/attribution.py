@@ -1,0 +1,118 @@
+"""Books the FLOPs of every operator of a forward on the parameter that it multiplies with."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from sparseift.errors import InvalidValue
+from sparseift.flop_formulas import flops_of
+
+
+class Attribution(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's class hook has no types
+    """What a forward costs, weight by weight.
+
+    A tensor is known for a parameter when it shares its storage, or was computed from the whole of it and other tensors
+    of the model alone (a cast, a masked or normalised weight).
+
+    Args:
+        parameters: name -> tensor that the forward reads.
+        others: the model's other tensors (buffers).
+
+    Attributes:
+        weight_free: FLOPs of operators that read no parameter.
+        first_read: the matrix-shaped parameter that is read first, counted or not.
+        activation_bytes: written by all operators.
+    """
+
+    def __init__(self, parameters: Mapping[str, Tensor], others: Iterable[Tensor]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.numels = {name: t.numel() for name, t in parameters.items()}
+        self.names = {_storage(t): name for name, t in parameters.items()}
+        self.known = {_storage(t) for t in (*parameters.values(), *others)}
+        self.derived: list[Tensor] = []  # kept, so that no later storage gets a known one's address
+        self.by_slice: dict[str, dict[tuple[int, int], int]] = {}
+        self.weight_free = 0
+        self.first_read = ""
+        self.activation_bytes = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        if func._schema.is_mutable and tensors and (name := self.name_of(tensors[0])):
+            raise InvalidValue(f"it writes to its parameter '{name}' ({func})")
+        out = func(*args, **kwargs)
+        read = {_storage(t) for t in tensors}
+        written = [t for t in tree_leaves(out) if isinstance(t, Tensor) and _storage(t) not in read]
+        flops = flops_of(func, args, kwargs, out)
+        if flops is not None:
+            self.book(flops, _factors(func._overloadpacket.__name__, tensors))
+        elif tensors and read <= self.known:
+            self.derive(tensors, written)
+        if not self.first_read:
+            self.first_read = next((n for t in tensors if t.ndim > 1 and (n := self.name_of(t))), "")
+        self.activation_bytes += sum(t.numel() * t.itemsize for t in written)
+        return out
+
+    def name_of(self, tensor: Tensor) -> str | None:
+        """The parameter that a tensor is, is a view of, or was computed from."""
+        return self.names.get(_storage(tensor))
+
+    def derive(self, sources: Sequence[Tensor], written: Sequence[Tensor]) -> None:
+        """Know tensors computed from the model alone, and by name those of a whole parameter's size."""
+        for tensor in written:
+            self.derived.append(tensor)
+            self.known.add(_storage(tensor))
+            name = next((n for t in sources if (n := self.name_of(t)) and self.numels[n] == t.numel()), None)
+            if name is not None and tensor.numel() == self.numels[name]:
+                self.names[_storage(tensor)] = name
+
+    def book(self, flops: int, factors: Sequence[Tensor]) -> None:
+        """Add to the first factor that is a parameter, or to no weight."""
+        for factor in factors:
+            if name := self.name_of(factor):
+                slices = self.by_slice.setdefault(name, {})
+                key = int(factor.storage_offset()), _distinct(factor)
+                slices[key] = slices.get(key, 0) + flops
+                return
+        self.weight_free += flops
+
+    def uses(self, name: str) -> int | None:
+        """Multiply-accumulates of each weight of a parameter; None when its weights are not all used equally often."""
+        numel = self.numels[name]
+        slices = dict(self.by_slice[name])
+        total = slices.pop((0, numel), 0) // (2 * numel)
+        rates = {flops / (2 * size) for (_, size), flops in slices.items()}
+        if not rates:
+            return total if self.flops(name) == 2 * numel * total else None
+        rate = rates.pop()
+        if rates or sum(size for _, size in slices) != numel or not rate.is_integer():
+            return None
+        return total + int(rate)
+
+    def flops(self, name: str) -> int:
+        """All that is booked on a parameter."""
+        return sum(self.by_slice[name].values())
+
+
+def _factors(operator: str, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
+    """The tensors that may be the weight of an operator, likeliest first."""
+    if "attention" in operator:
+        return ()
+    if "convolution" in operator:
+        return tensors[1::-1]  # (input, weight, bias)
+    return tensors[:-3:-1]  # (bias, matrix, matrix) or (matrix, matrix)
+
+
+def _storage(tensor: Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
+
+
+def _distinct(tensor: Tensor) -> int:
+    """How many elements a view reads, those of expanded dimensions once."""
+    return math.prod(size for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride)

@@ -1,0 +1,114 @@
+"""One forward of a model that is left exactly as it was: on the meta device, or on its own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from sparseift.errors import InvalidValue
+from sparseift.example import Example, on_device, tensors_of
+
+
+@dataclass(frozen=True, slots=True)
+class StandIns:
+    """Tensors in place of a model's own.
+
+    Attributes:
+        tensors: under every name of every parameter and buffer; what was shared is shared.
+        parameters: under the first name of each parameter, in model order.
+    """
+
+    tensors: dict[str, Tensor]
+    parameters: dict[str, Tensor]
+
+
+def meta_stand_ins(model: nn.Module) -> StandIns:
+    """Empty tensors on the meta device."""
+    return _stand_ins(model, lambda t: torch.empty_like(t, device="meta", memory_format=torch.contiguous_format))
+
+
+def real_stand_ins(model: nn.Module) -> StandIns:
+    """The parameters' own memory, copied only where two share it; copies of the buffers, which a forward may write to.
+
+    Raises:
+        InvalidValue: the model has no values, because it is on the meta device.
+    """
+    storages: set[int] = set()
+
+    def stand_in(tensor: Tensor) -> Tensor:
+        if tensor.is_meta:
+            raise InvalidValue("its own tensors are on the meta device and have no values")
+        storage = tensor.untyped_storage()._cdata
+        if isinstance(tensor, nn.Parameter) and storage not in storages:
+            storages.add(storage)
+            return tensor.detach()
+        return tensor.detach().clone()
+
+    return _stand_ins(model, stand_in)
+
+
+def _stand_ins(model: nn.Module, make: Any) -> StandIns:
+    # One stand-in per tensor, under each of its names: `functional_call`'s own tying would leave modules that are
+    # registered twice with the stand-in.
+    made: dict[int, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
+    parameters: dict[str, Tensor] = {}
+    for path, module in model.named_modules():
+        for leaf, tensor in (*module._parameters.items(), *module._buffers.items()):
+            if tensor is None:
+                continue
+            name = f"{path}.{leaf}" if path else leaf
+            if id(tensor) not in made:
+                made[id(tensor)] = make(tensor).requires_grad_(False)
+                if isinstance(tensor, nn.Parameter):
+                    parameters[name] = made[id(tensor)]
+            tensors[name] = made[id(tensor)]
+    return StandIns(tensors, parameters)
+
+
+def call(model: nn.Module, stand_ins: StandIns, example: Example) -> Any:
+    """The model's output for an example that is moved to the stand-ins' device."""
+    device = next((t.device for t in stand_ins.tensors.values()), tensors_of(example)[0].device)
+    if device.type != "meta" and any(t.is_meta for t in tensors_of(example)):
+        raise InvalidValue("the example input is on the meta device and has no values")
+    args, kwargs = on_device(example, device)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        return functional_call(model, stand_ins.tensors, args, kwargs, tie_weights=False)
+
+
+@contextmanager
+def untouched(model: nn.Module) -> Iterator[None]:
+    """Undo on leaving whatever a forward did to the modules' attributes: modes, caches, buffers that it registered, and
+    the weight lists of recurrent layers, in which `functional_call` leaves its stand-ins.
+
+    Shallow: what nested containers hold is not looked at, nor are tensors' values.
+    """
+    kept = [
+        (vars(m), dict(vars(m)), [(v, copy(v)) for v in vars(m).values() if isinstance(v, dict | list | set)])
+        for m in model.modules()
+    ]
+    try:
+        yield
+    finally:
+        for attributes, before, containers in kept:
+            for container, content in containers:
+                if container != content if isinstance(container, set) else not _same(container, content):
+                    container.clear()
+                    container.extend(content) if isinstance(container, list) else container.update(content)
+            if not _same(attributes, before):
+                attributes.clear()
+                attributes.update(before)
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two dictionaries or lists hold the very same objects in the same order; tensors are not compared."""
+    if len(a) != len(b):
+        return False
+    if isinstance(a, dict):
+        return all(k is j and v is w for (k, v), (j, w) in zip(a.items(), b.items(), strict=True))
+    return all(v is w for v, w in zip(a, b, strict=True))
