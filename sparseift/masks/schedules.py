@@ -12,7 +12,8 @@ from sparseift.errors import InvalidValue, UnknownName
 
 METHODS = ("static", "set", "rigl")
 ANNEALS = ("cosine", "constant", "linear")
-DISTRIBUTIONS = ("uniform", "erk")
+DISTRIBUTIONS = ("uniform", "er", "erk", "global", "lamp")
+SCORED_DISTRIBUTIONS = ("global", "lamp")  # the counts come from weights' scores: `sparseift.masks.allocation`
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Masks live in the model: for a weight "w" its owner module holds a persistent uint8 buffer "w_mask".
 
-So `model.state_dict()` alone restores a sparse model, and nothing else can get out of step with it.
+So `model.state_dict()` alone restores a sparse model, and nothing else can get out of step with it. A weight whose
+density changes during training has a persistent int64 buffer "w_target" too: (start, final) numbers of active weights.
 """
 
 from collections.abc import Mapping
@@ -8,7 +9,13 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from sparseift.errors import InvalidValue
+from sparseift.families.kinds import is_hugging_face_conv1d
+from sparseift.masks.layouts import draw
+from sparseift.masks.structures import parse
+
 SUFFIX = "_mask"
+TARGET_SUFFIX = "_target"
 
 
 def owner_of(model: nn.Module, name: str) -> tuple[nn.Module, str]:
@@ -19,27 +26,68 @@ def owner_of(model: nn.Module, name: str) -> tuple[nn.Module, str]:
 
 def masks_of(model: nn.Module) -> dict[str, Tensor]:
     """Parameter name -> its uint8 mask, in model order."""
+    return _buffers(model, SUFFIX)
+
+
+def targets_of(model: nn.Module) -> dict[str, tuple[int, int]]:
+    """Parameter name -> (start, final) active weights, of those whose density a schedule changes."""
+    return {name: (int(pair[0]), int(pair[1])) for name, pair in _buffers(model, TARGET_SUFFIX).items()}
+
+
+def _buffers(model: nn.Module, suffix: str) -> dict[str, Tensor]:
     buffers = dict(model.named_buffers())
-    return {name: buffers[name + SUFFIX] for name, _parameter in model.named_parameters() if name + SUFFIX in buffers}
+    return {name: buffers[name + suffix] for name, _parameter in model.named_parameters() if name + suffix in buffers}
 
 
-def attach_random_masks(model: nn.Module, nonzeros: Mapping[str, int], seed: int) -> None:
-    """Give the named parameters masks with exactly so many ones, uniformly at random, and zero what they cover.
+@torch.no_grad()
+def attach_masks(
+    model: nn.Module,
+    nonzeros: Mapping[str, int],
+    seed: int,
+    *,
+    structure: str = "unstructured",
+    scores: Mapping[str, Tensor] | None = None,
+    targets: Mapping[str, int] | None = None,
+) -> None:
+    """Give the named parameters masks with exactly so many ones, and zero what they cover.
 
     Args:
-        nonzeros: parameter name -> active weights, between 0 and the parameter's size.
-        seed: of the positions; the same seed gives the same masks on every device.
+        nonzeros: parameter name -> active weights: legal numbers of the structure, at most the parameter's size.
+        seed: of random positions; the same seed gives the same masks on every device.
+        structure: see `sparseift.masks.structures`.
+        scores: parameter name -> scores of its shape, signed; the highest are active. None draws at random.
+        targets: parameter name -> active weights at the end of a density ramp; None where nothing changes.
+
+    Raises:
+        UnknownName, InvalidValue: no such structure, or one that a weight's shape or number cannot have; a number
+            out of range; scores that are missing or of another shape. The model is left as it was.
     """
     generator = torch.Generator().manual_seed(seed)
+    parsed = parse(structure)
+    masks: dict[str, Tensor] = {}
     for name, active in nonzeros.items():
         module, leaf = owner_of(model, name)
         weight: Tensor = getattr(module, leaf)
-        mask = torch.zeros(weight.numel(), dtype=torch.uint8)
-        mask[torch.randperm(weight.numel(), generator=generator)[:active]] = 1
-        mask = mask.view(weight.shape).to(weight.device)
-        module.register_buffer(leaf + SUFFIX, mask)
-        with torch.no_grad():
-            weight.mul_(mask)
+        layout = parsed.layout(tuple(weight.shape), is_hugging_face_conv1d(module))
+        for number in (active, (targets or {}).get(name, active)):
+            layout.check_count(name, number)
+        if scores is not None and (name not in scores or scores[name].shape != weight.shape):
+            raise InvalidValue(f"There are no scores of shape {tuple(weight.shape)} for '{name}'.")
+        masks[name] = draw(layout, weight.shape, active, None if scores is None else scores[name], generator)
+    for name, mask in masks.items():
+        module, leaf = owner_of(model, name)
+        weight = getattr(module, leaf)
+        module.register_buffer(leaf + SUFFIX, mask.to(weight.device))
+        weight.mul_(mask.to(weight.device))
+        final = (targets or {}).get(name, nonzeros[name])
+        if final != nonzeros[name]:
+            pair = torch.tensor([nonzeros[name], final], device=weight.device)
+            module.register_buffer(leaf + TARGET_SUFFIX, pair)
+
+
+def attach_random_masks(model: nn.Module, nonzeros: Mapping[str, int], seed: int) -> None:
+    """`attach_masks` at random and without structure."""
+    attach_masks(model, nonzeros, seed)
 
 
 def sparsity_of(model: nn.Module) -> float:
