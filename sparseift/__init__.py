@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from sparseift.masks.schedules import MaskSchedule
     from sparseift.masks.trainer import MaskTrainer
     from sparseift.records import Configuration, JobSpec, Point
-    from sparseift.transformation import transform, widen
+    from sparseift.transformation import transform
+    from sparseift.widening import widen
 
 _HOMES = {
     "Configuration": "sparseift.records",
@@ -24,7 +25,7 @@ _HOMES = {
     "build_sparse": "sparseift.building",
     "count": "sparseift.flops",
     "transform": "sparseift.transformation",
-    "widen": "sparseift.transformation",
+    "widen": "sparseift.widening",
 }
 
 __all__ = [

@@ -13,11 +13,12 @@ from sparseift.families.family import Family
 from sparseift.families.wide import wide_size
 from sparseift.flops import count
 from sparseift.isoflop import with_nearest
-from sparseift.layers import Roles, assign_roles
+from sparseift.layers import Rule, assign_roles
 from sparseift.ledger import Network
-from sparseift.masks.state import attach_random_masks
-from sparseift.records import DENSE, Arguments, DataShape, Point, Scope, derive_seed
-from sparseift.transformation import network, point, replace_layers, solve_masks, wide_scale
+from sparseift.records import DENSE, Arguments, DataShape, Point, Scope
+from sparseift.replacement import replace_layers
+from sparseift.sizing import Masking, Sized, network
+from sparseift.widening import wide_scale
 
 
 def example_of(shape: DataShape) -> Tensor:
@@ -51,18 +52,17 @@ def build_sparse(
     if family == DENSE:
         model = fresh(lambda: _build(card, card.resolve(arguments), shape), seed)
         return model, dense_point(card, arguments, shape)
+    masking = Masking(scope, distribution, seed=seed)
     try:
-        model, roles, scale = _sized(card, arguments, shape, family, nominal_sparsity, nonlinearity, seed)
-        budget = dense_network(card, arguments, shape).flops(scope)
-        sized, solution = solve_masks(model, roles, example_of(shape), budget, scope, distribution)
+        model, sized, scale = _sized(card, arguments, shape, family, nominal_sparsity, nonlinearity, masking)
     except Infeasible as refusal:
 
         def attempt(sparsity: float) -> Point:
             return plan_point(card, arguments, shape, family, sparsity, scope=scope, nonlinearity=nonlinearity)
 
         raise with_nearest(refusal, nominal_sparsity, attempt) from None
-    attach_random_masks(model, solution.nonzeros, derive_seed(seed, "masks"))
-    return model, point(family, nominal_sparsity, scale, sized, solution)
+    masking.attach(model, sized)
+    return model, sized.point(family, nominal_sparsity, scale)
 
 
 def plan_point(
@@ -81,10 +81,8 @@ def plan_point(
         As `build_sparse`, without the nearest feasible sparsities.
     """
     with torch.device("meta"):
-        model, roles, scale = _sized(card, arguments, shape, family, nominal_sparsity, nonlinearity, seed=0)
-    budget = dense_network(card, arguments, shape).flops(scope)
-    sized, solution = solve_masks(model, roles, example_of(shape), budget, scope, "uniform")
-    return point(family, nominal_sparsity, scale, sized, solution)
+        _, sized, scale = _sized(card, arguments, shape, family, nominal_sparsity, nonlinearity, Masking(scope))
+    return sized.point(family, nominal_sparsity, scale)
 
 
 def dense_point(card: ModelCard, arguments: Arguments, shape: DataShape) -> Point:
@@ -114,7 +112,7 @@ def _dense_network(card: ModelCard, arguments: tuple[tuple[str, int | float], ..
     with torch.device("meta"):
         model = _build(card, dict(arguments), shape)
     counted = count(model, example_of(shape))
-    return network(model, counted, assign_roles(model, counted, card.dense, card.mask_only))
+    return network(model, counted, assign_roles(model, counted, _rules(card)))
 
 
 def _build(card: ModelCard, arguments: Arguments, shape: DataShape) -> nn.Module:
@@ -124,6 +122,11 @@ def _build(card: ModelCard, arguments: Arguments, shape: DataShape) -> nn.Module
     return model
 
 
+def _rules(card: ModelCard) -> tuple[Rule, ...]:
+    dense: tuple[Rule, ...] = tuple((glob, "dense") for glob in card.dense)
+    return (*dense, *((glob, "mask") for glob in card.mask_only))
+
+
 def _sized(
     card: ModelCard,
     arguments: Arguments,
@@ -131,9 +134,9 @@ def _sized(
     family_name: str,
     nominal_sparsity: float,
     nonlinearity: str,
-    seed: int,
-) -> tuple[nn.Module, Roles, str]:
-    """The transformed model before any mask, its roles, and its scale in words."""
+    masking: Masking,
+) -> tuple[nn.Module, Sized, str]:
+    """The transformed model before any mask, its mask sizes, and its scale in words."""
     family: Family = catalog.get("family", family_name)
     resolved = card.resolve(arguments)
     width = int(resolved[card.width])
@@ -141,9 +144,12 @@ def _sized(
     if not family.is_local:
         multiple = int(resolved[card.width_multiple]) if card.width_multiple else 1
         wide = wide_size(width, nominal_sparsity, multiple)
-    model = fresh(lambda: _build(card, {**resolved, card.width: wide}, shape), seed)
-    roles = assign_roles(model, count(model, example_of(shape)), card.dense, card.mask_only)
-    if not family.is_local:
-        return model, roles, wide_scale(width, wide)
-    replace_layers(model, family, nominal_sparsity, roles, nonlinearity, seed)
-    return model, roles, family.describe(nominal_sparsity)
+    model = fresh(lambda: _build(card, {**resolved, card.width: wide}, shape), masking.seed)
+    counted = count(model, example_of(shape))
+    roles = assign_roles(model, counted, _rules(card), replacing=family.is_local)
+    scale = wide_scale(width, wide)
+    if family.is_local:
+        replace_layers(model, family, nominal_sparsity, roles, nonlinearity, masking.seed)
+        scale = family.describe(nominal_sparsity)
+    budget = dense_network(card, arguments, shape).flops(masking.scope)
+    return model, masking.solve(model, roles, example_of(shape), budget), scale

@@ -1,64 +1,156 @@
-"""Which layers of a model are transformed, which are masked only, and which stay dense."""
+"""Which layers of a model are transformed, which are masked only, and which stay dense, and why."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Literal, get_args
 
 from torch import nn
 
-from sparseift.errors import NothingToTransform
+from sparseift.attention import SeparateAttention
+from sparseift.errors import InvalidValue, NothingToTransform, UnknownName
+from sparseift.families.kinds import CONVOLUTIONS, LAYERS, is_hugging_face_conv1d
 from sparseift.flops import FlopCount
+
+Role = Literal["transform", "mask", "dense"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+# A glob over module names (`*` matches dots too), a module type, or a question about (name, module). It selects the
+# modules it matches and all that is inside them.
+Selector = str | type[nn.Module] | Callable[[str, nn.Module], bool]
+Rule = tuple[Selector, Role]
 
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """Module names in model order. What is in neither stays dense."""
+    """Module names in model order.
+
+    Attributes:
+        transform: replaced by a family's block; by Sparse Wide, widened and masked.
+        mask_only: masked as they are.
+        dense: every other linear and convolution layer, with the reason.
+    """
 
     transform: tuple[str, ...]
     mask_only: tuple[str, ...]
+    dense: dict[str, str]
 
 
-def assign_roles(
-    model: nn.Module, counted: FlopCount, dense: Iterable[str] | None = None, mask_only: Iterable[str] = ()
-) -> Roles:
-    """Give every `nn.Linear` and `nn.Conv2d` its role.
+def assign_roles(model: nn.Module, counted: FlopCount, rules: Iterable[Rule] = (), *, replacing: bool = True) -> Roles:
+    """Give every linear and convolution layer its role.
 
-    Always dense: layers that the forward does not use, subclasses of the two (their makers may read the weights),
-    shared layers and tied weights (an embedding shared with the head), depthwise
-    convolutions (one input channel per group: the rest pays for them), and all that is no linear or
-    convolution layer (embeddings, norms, biases).
+    The first rule that selects a layer decides. After the caller's rules come the paper's: the stem (what the forward
+    reads first, be it an embedding) and the head (the weight that is read last) stay dense, and everything else is
+    transformed. They look at no dimension (the official code keeps any layer dense that has a dimension equal to the
+    number of classes).
+
+    Whatever the rules say, these stay dense: layers that the forward does not use, weights tied to another module's
+    (an embedding shared with the head), layers whose weights are not all used equally often, and, where layers are
+    replaced, depthwise convolutions (one input channel per group: the rest pays for them). Subclasses stay dense, for
+    their makers may read the weights, unless a rule asks for them.
 
     Args:
         model: as built, before any transformation.
         counted: its FLOP count, for what is used and in which order.
-        dense: globs over module names that stay dense. None picks the paper's default without looking at any dimension:
-            what the forward reads first (the stem, or an embedding) and the last layer, the head.
-        mask_only: globs over module names that are masked but not transformed (1×1 shortcuts in the official code).
+        rules: see `Rule`.
+        replacing: whether transformed layers are replaced (the local families) or masked where they are (Wide).
 
     Raises:
         NothingToTransform: no layer is left to transform.
     """
-    registered = [m for _, m in model.named_modules(remove_duplicate=False)]
-    owners = Counter(id(p) for m in registered for p in m.parameters(recurse=False))
-    if dense is None:
-        dense = [n.rpartition(".")[0] for n in (counted.first_read, *list(counted.weights)[-1:])]
-    dense, mask_only = tuple(dense), tuple(mask_only)
+    rules = tuple(rules)
+    ends = [n.rpartition(".")[0] for n in (counted.first_read, *list(counted.weights)[-1:])]
+    tied = _tied_weights(model)
     transform: list[str] = []
     only: list[str] = []
+    dense: dict[str, str] = {}
     for name, module in model.named_modules():
-        eligible = (
-            type(module) in (nn.Linear, nn.Conv2d)
-            and f"{name}.weight" in counted.weights
-            and owners[id(module.weight)] == 1
-            and not (isinstance(module, nn.Conv2d) and module.groups > 1 and module.groups == module.in_channels)
-        )
-        if not eligible or any(fnmatchcase(name, glob) for glob in dense):
+        if not _is_layer(module):
             continue
-        (only if any(fnmatchcase(name, glob) for glob in mask_only) else transform).append(name)
+        asked = next((role for selector, role in rules if _selects(selector, model, name)), None)
+        role: Role = asked or ("dense" if name in ends else "transform")
+        if role == "dense":
+            dense[name] = "a rule says so" if asked else "it is the stem or the head"
+        elif reason := _obstacle(name, module, counted, tied, role, asked is not None, replacing):
+            dense[name] = reason
+        else:
+            (transform if role == "transform" else only).append(name)
     if not transform:
+        listed = "; ".join(f"'{name}': {reason}" for name, reason in list(dense.items())[:8])
         raise NothingToTransform(
-            f"{type(model).__name__} has nothing to transform: none of its layers is a linear or convolution "
-            "layer that is used, not tied, not depthwise and not kept dense (stem and head are by default)."
+            f"{type(model).__name__} has nothing to transform: "
+            + (f"{listed}." if listed else "it has no linear or convolution layer.")
         )
-    return Roles(tuple(transform), tuple(only))
+    return Roles(tuple(transform), tuple(only), dense)
+
+
+def check_rules(model: nn.Module, rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """The rules, when each is one and selects something: one that does not is a typing error in a glob.
+
+    Raises:
+        UnknownName: a role that is none.
+        InvalidValue: a selector that selects no module.
+    """
+    rules = tuple(rules)
+    modules = [(name, module) for name, module in model.named_modules() if name]
+    for selector, role in rules:
+        if role not in ROLES:
+            raise UnknownName("role", role, ROLES)
+        if not any(_matches(selector, name, module) for name, module in modules):
+            some = ", ".join(name for name, module in modules if _is_layer(module))
+            raise InvalidValue(
+                f"The rule {selector!r} selects no module of {type(model).__name__}; its layers: {some}."
+            )
+    return rules
+
+
+def _selects(selector: Selector, model: nn.Module, name: str) -> bool:
+    """Whether the layer, or a module that it is inside of, matches."""
+    return any(_matches(selector, path, model.get_submodule(path)) for path in _lineage(name))
+
+
+def _matches(selector: Selector, name: str, module: nn.Module) -> bool:
+    if isinstance(selector, str):
+        return fnmatchcase(name, selector)
+    if isinstance(selector, type):
+        taken_apart = isinstance(module, SeparateAttention) and issubclass(nn.MultiheadAttention, selector)
+        return isinstance(module, selector) or taken_apart
+    return selector(name, module)
+
+
+def _lineage(name: str) -> Iterator[str]:
+    """The module's name and those of the modules around it; not the root's."""
+    while name:
+        yield name
+        name = name.rpartition(".")[0]
+
+
+def _is_layer(module: nn.Module) -> bool:
+    return isinstance(module, LAYERS) or is_hugging_face_conv1d(module)
+
+
+def _tied_weights(model: nn.Module) -> set[int]:
+    """Ids of parameters that several modules own. (One module under several names owns its weights alone.)"""
+    owners = Counter(id(p) for module in model.modules() for p in module._parameters.values() if p is not None)
+    return {parameter for parameter, count in owners.items() if count > 1}
+
+
+def _obstacle(
+    name: str, module: nn.Module, counted: FlopCount, tied: set[int], role: Role, asked: bool, replacing: bool
+) -> str:
+    """Why a layer must stay dense; empty if it need not."""
+    weight = f"{name}.weight"
+    if weight in counted.uneven:
+        return "its weights are not used equally often"
+    if weight not in counted.weights and id(module.weight) not in tied:
+        return "the forward does not use it"
+    if id(module.weight) in tied:
+        return "its weight is tied to another module's"
+    if replacing and role == "transform":
+        groups = module.groups if isinstance(module, CONVOLUTIONS) else 1
+        if groups > 1 and groups == module.in_channels:
+            return "it is a depthwise convolution"
+        if not asked and type(module) not in LAYERS and not is_hugging_face_conv1d(module):
+            return f"it is a subclass, {type(module).__name__}, whose maker may read its weight"
+    return ""

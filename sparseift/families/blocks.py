@@ -1,5 +1,4 @@
-"""The torch blocks of the module-local families, for `nn.Linear` and `nn.Conv2d` of any kernel, stride, padding,
-dilation and groups.
+"""The torch blocks of the module-local families, for every layer of `sparseift.families.kinds`.
 
 Every block is built from the layer that it replaces, takes its input, gives its output shape and keeps its bias (added
 once, after everything else). Fresh weights are drawn normal with the replaced layer's own scale: gain / √fan_in, where
@@ -7,49 +6,39 @@ gain = √E[w²]·√fan_in of the replaced layer, so a model's initialisation s
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from sparseift.errors import InvalidValue
-from sparseift.families.family import LayerShape, check_nonlinearity
-
-Layer = nn.Linear | nn.Conv2d
-
-
-def shape_of(layer: Layer) -> LayerShape:
-    """The layer as the families' algebra sees it."""
-    if isinstance(layer, nn.Linear):
-        return LayerShape(layer.in_features, layer.out_features)
-    return LayerShape(layer.in_channels, layer.out_channels, math.prod(layer.kernel_size), layer.groups)
+from sparseift.families.family import check_nonlinearity
+from sparseift.families.kinds import Layer, batch_norm, dimensions_of, like, pointwise, shape_of
 
 
 def nonlinearity(name: str, layer: Layer, channels: int) -> nn.Module:
     """σ over `channels` features or channels.
 
-    "default" follows the paper's figure and code: BN + ReLU after a convolution, GELU after a linear layer. "
-    "The official
-    code's other choices are "bn" (Parallel on CIFAR), "identity" (Doped, and Factorized's linear option).
+    "default" follows the paper's figure and code: BN + ReLU after a convolution, GELU after a linear layer. The
+    official code's other choices are "bn" (Parallel on CIFAR), "identity" (Doped, and Factorized's linear option).
 
     Raises:
         UnknownName: no such nonlinearity.
         InvalidValue: batch norm after a linear layer.
     """
+    is_linear = isinstance(layer, nn.Linear)
     if check_nonlinearity(name) == "default":
-        name = "bn_relu" if isinstance(layer, nn.Conv2d) else "gelu"
-    if name.startswith("bn") and not isinstance(layer, nn.Conv2d):
+        name = "gelu" if is_linear else "bn_relu"
+    plain: dict[str, Callable[[], nn.Module]] = {"identity": nn.Identity, "relu": nn.ReLU, "gelu": nn.GELU}
+    if name in plain:
+        return plain[name]()
+    if isinstance(layer, nn.Linear):
         raise InvalidValue(
             f"The nonlinearity '{name}' normalises channels of convolutions; linear layers take relu, gelu or identity."
         )
-    make: dict[str, Callable[[], nn.Module]] = {
-        "identity": nn.Identity,
-        "relu": nn.ReLU,
-        "gelu": nn.GELU,
-        "bn": lambda: nn.BatchNorm2d(channels),
-        "bn_relu": lambda: nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU()),
-    }
-    return make[name]().to(layer.weight.device, layer.weight.dtype)
+    norm = batch_norm(layer, channels)
+    return norm if name == "bn" else nn.Sequential(norm, nn.ReLU())
 
 
 def fan_in(layer: Layer) -> int:
@@ -74,50 +63,16 @@ def _draw(layer: Layer, gain: float) -> Layer:
     return layer
 
 
-def like(layer: Layer, outputs: int) -> Layer:
-    """A bias-free layer with the kernel, stride, padding, dilation and groups of `layer` and so many outputs."""
-    if isinstance(layer, nn.Linear):
-        return nn.Linear(layer.in_features, outputs, bias=False, device=layer.weight.device, dtype=layer.weight.dtype)
-    return nn.Conv2d(
-        layer.in_channels,
-        outputs,
-        layer.kernel_size,  # type: ignore[arg-type]
-        layer.stride,  # type: ignore[arg-type]
-        layer.padding,  # type: ignore[arg-type]
-        layer.dilation,  # type: ignore[arg-type]
-        layer.groups,
-        bias=False,
-        padding_mode=layer.padding_mode,
-        device=layer.weight.device,
-        dtype=layer.weight.dtype,
-    )
-
-
-def pointwise(layer: Layer, inputs: int) -> Layer:
-    """A bias-free 1×1 layer from `inputs` to the outputs of `layer`, with its groups."""
-    if isinstance(layer, nn.Linear):
-        return nn.Linear(inputs, layer.out_features, bias=False, device=layer.weight.device, dtype=layer.weight.dtype)
-    return nn.Conv2d(
-        inputs,
-        layer.out_channels,
-        1,
-        groups=layer.groups,
-        bias=False,
-        device=layer.weight.device,
-        dtype=layer.weight.dtype,
-    )
-
-
 class _Biased(nn.Module):
     """The replaced layer's bias, shaped to be added to its output."""
 
     def __init__(self, layer: Layer) -> None:
         super().__init__()
         self.bias = None if layer.bias is None else nn.Parameter(layer.bias.detach().clone())
-        self.trailing = (1, 1) if isinstance(layer, nn.Conv2d) else ()
+        self.trailing = (1,) * dimensions_of(layer)
 
     def forward(self, y: Tensor) -> Tensor:
-        """Add the bias: (…, D_out) or (B, C_out, H, W)."""
+        """Add the bias: (…, D_out) or (B, C_out, spatial…)."""
         return y if self.bias is None else y + self.bias.view(-1, *self.trailing)
 
 
@@ -129,6 +84,7 @@ class Parallel(nn.Module):
 
     def __init__(self, layer: Layer, size: int, sigma: str) -> None:
         super().__init__()
+        self.size, self.nonlinearity = size, sigma  # what an export needs to build it again
         gain = gain_of(layer)
         self.branches = nn.ModuleList(_draw(like(layer, shape_of(layer).outputs), gain) for _ in range(size))
         self.sigma = nn.ModuleList(nonlinearity(sigma, layer, shape_of(layer).outputs) for _ in range(size))
@@ -140,7 +96,7 @@ class Parallel(nn.Module):
         return tuple(f"branches.{j}.weight" for j in range(len(self.branches)))
 
     def forward(self, z: Tensor) -> Tensor:
-        """(…, D_in) -> (…, D_out), or (B, C_in, H, W) -> (B, C_out, H', W')."""
+        """(…, D_in) -> (…, D_out), or (B, C_in, spatial…) -> (B, C_out, spatial'…)."""
         y = self.sigma[0](self.branches[0](z))
         for branch, sigma in zip(self.branches[1:], self.sigma[1:], strict=True):
             y = y + sigma(branch(z))
@@ -155,6 +111,7 @@ class Factorized(nn.Module):
 
     def __init__(self, layer: Layer, size: int, sigma: str) -> None:
         super().__init__()
+        self.size, self.nonlinearity = size, sigma  # what an export needs to build it again
         gain = gain_of(layer)
         self.u = _draw(like(layer, size), gain)
         self.sigma = nonlinearity(sigma, layer, size)
@@ -162,7 +119,7 @@ class Factorized(nn.Module):
         self.output = _Biased(layer)
 
     def forward(self, z: Tensor) -> Tensor:
-        """(…, D_in) -> (…, D_out), or (B, C_in, H, W) -> (B, C_out, H', W')."""
+        """(…, D_in) -> (…, D_out), or (B, C_in, spatial…) -> (B, C_out, spatial'…)."""
         out: Tensor = self.output(self.v(self.sigma(self.u(z))))
         return out
 
@@ -178,6 +135,7 @@ class Doped(nn.Module):
 
     def __init__(self, layer: Layer, size: int, sigma: str) -> None:
         super().__init__()
+        self.size, self.nonlinearity = size, sigma  # what an export needs to build it again
         gain = gain_of(layer)
         share = min(1.0, size / shape_of(layer).full_rank)  # s, as the rank was rounded
         self.u, self.v = like(layer, size), pointwise(layer, size)
@@ -190,12 +148,29 @@ class Doped(nn.Module):
         self.output = _Biased(layer)
 
     def forward(self, z: Tensor) -> Tensor:
-        """(…, D_in) -> (…, D_out), or (B, C_in, H, W) -> (B, C_out, H', W')."""
+        """(…, D_in) -> (…, D_out), or (B, C_in, spatial…) -> (B, C_out, spatial'…)."""
         out: Tensor = self.output(self.v(self.u(z)) + self.sigma(self.theta(z)))
         return out
 
 
 Block = Parallel | Factorized | Doped
+
+
+class Packed(nn.Module):
+    """Blocks in place of one packed projection (q, k and v in one matrix): their outputs side by side."""
+
+    def __init__(self, parts: Iterable[Block]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+
+    @property
+    def masked(self) -> tuple[str, ...]:
+        """Names of the weights that a mask covers, relative to this module."""
+        return tuple(f"parts.{i}.{name}" for i, part in enumerate(self.parts) for name in cast(Block, part).masked)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(…, D_in) -> (…, parts · D_out)."""
+        return torch.cat([part(z) for part in self.parts], dim=-1)
 
 
 def fresh(make: Callable[[], nn.Module], seed: int) -> nn.Module:

@@ -6,9 +6,10 @@ from torch import Tensor, nn
 
 from sparseift.errors import InvalidValue, UnknownName
 from sparseift.flops import count
-from sparseift.layers import assign_roles
+from sparseift.layers import Rule, assign_roles
 from sparseift.masks.state import masks_of
-from sparseift.transformation import transform, widen
+from sparseift.transformation import plan_transform, roles_of, transform
+from sparseift.widening import plan_widen, widen
 
 
 class Patches(nn.Module):
@@ -37,22 +38,84 @@ def test_the_stem_is_what_the_forward_reads_first() -> None:
     assert assign_roles(model, count(model, torch.zeros(1, 3, 8, 8))).transform == ("inner",)
 
 
-def test_shared_layers_and_subclasses_stay_dense() -> None:
-    class Special(nn.Linear):
-        """Whoever subclasses may read the weight elsewhere, as nn.MultiheadAttention does."""
+class Special(nn.Linear):
+    """Whoever subclasses may read the weight elsewhere, as nn.MultiheadAttention does."""
 
-    shared = nn.Linear(32, 32)
-    model = nn.Sequential(nn.Linear(16, 32), shared, nn.Linear(32, 32), shared, Special(32, 32), nn.Linear(32, 10))
-    assert assign_roles(model, count(model, X)).transform == ("2",)
+
+class Tied(nn.Module):
+    """Two layers that share a weight, and one that nobody uses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.free, self.head = nn.Linear(16, 32), nn.Linear(32, 32), nn.Linear(32, 10)
+        self.one, self.two, self.idle = nn.Linear(32, 32), nn.Linear(32, 32), nn.Linear(32, 32)
+        self.two.weight = self.one.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.two(self.one(self.free(self.stem(x)))))
+
+
+def test_every_dense_layer_has_its_reason() -> None:
+    model = nn.Sequential(Tied(), nn.Linear(10, 10), Special(10, 10), nn.Linear(10, 10))
+    roles = roles_of(model, X)
+    assert roles.transform == ("0.free", "0.head", "1")
+    assert roles.dense == {
+        "0.stem": "it is the stem or the head",
+        "0.one": "its weight is tied to another module's",
+        "0.two": "its weight is tied to another module's",
+        "0.idle": "the forward does not use it",
+        "2": "it is a subclass, Special, whose maker may read its weight",
+        "3": "it is the stem or the head",
+    }
+    assert roles_of(model, X, [("2", "transform")]).transform == ("0.free", "0.head", "1", "2")
+
+
+def test_the_first_rule_that_selects_a_layer_decides() -> None:
+    model = nn.Sequential(mlp(), nn.Sequential(nn.Linear(10, 10), nn.Linear(10, 10)), nn.Linear(10, 10))
+    rules: list[Rule] = [
+        ("1.0", "mask"),
+        (lambda name, _module: name == "1", "dense"),  # what is inside a module goes with it
+        ("0.0", "transform"),  # even the stem, when asked for
+        (nn.Linear, "mask"),
+    ]
+    roles = roles_of(model, X, rules)
+    assert roles.transform == ("0.0",)
+    assert roles.mask_only == ("0.2", "0.4", "1.0", "2")
+    assert roles.dense == {"1.1": "a rule says so"}
+
+
+def test_a_rule_that_selects_nothing_is_a_typing_error() -> None:
+    with pytest.raises(InvalidValue, match=r"'haed' selects no module of Sequential; its layers: 0, 2, 4"):
+        transform(mlp(), "sparse_doped", 0.5, X, rules=[("haed", "dense")])
+    with pytest.raises(UnknownName, match="transform"):
+        transform(mlp(), "sparse_doped", 0.5, X, rules=[("2", "sparse")])  # type: ignore[list-item]
 
 
 def test_whatever_goes_wrong_the_model_stays_as_it_was() -> None:
-    model = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True)  # its fast path reads linear1.weight
-    before = {name: type(m) for name, m in model.named_modules()}
-    with pytest.raises(InvalidValue, match="does not run on the meta device"):
-        transform(model, "sparse_factorized", 0.5, torch.zeros(1, 5, 32), dense=())
-    assert {name: type(m) for name, m in model.named_modules()} == before
-    assert model(torch.randn(2, 5, 32)).shape == (2, 5, 32)
+    class Fussy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.inner, self.head = nn.Linear(16, 32), nn.Linear(32, 32), nn.Linear(32, 10)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.stem(x) @ self.inner.weight.t())
+
+    model = Fussy()
+    with pytest.raises(InvalidValue, match="weight"):
+        transform(model, "sparse_factorized", 0.5, X)
+    assert type(model.inner) is nn.Linear
+    assert model(torch.randn(2, 16)).shape == (2, 10)
+
+
+def test_planning_leaves_the_model_as_it_was() -> None:
+    with torch.device("meta"):
+        model = mlp()
+    names = list(model.state_dict())
+    point = plan_transform(model, "sparse_factorized", 0.75, X)
+    assert list(model.state_dict()) == names
+    real = mlp()
+    assert transform(real, "sparse_factorized", 0.75, X) == point
+    assert plan_widen(mlp, 0.75, X, width=32) == widen(mlp, 0.75, X, width=32)[1]
 
 
 def test_a_transformed_model_is_not_transformed_again() -> None:
@@ -81,8 +144,8 @@ def test_a_zero_initialised_layer_still_learns(family: str) -> None:
     assert all(g is not None and g.abs().sum() > 0 for g in gradients.values())
 
 
-def test_globs_may_come_from_a_generator() -> None:
-    model, _ = widen(mlp, 32, 0.5, X, dense=(name for name in ("0", "4")))
+def test_rules_may_come_from_a_generator() -> None:
+    model, _ = widen(mlp, 0.5, X, width=32, rules=((name, "dense") for name in ("0", "4")))
     assert set(masks_of(model)) == {"2.weight"}
 
 

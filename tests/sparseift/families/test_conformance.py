@@ -17,7 +17,8 @@ from sparseift.flops import count, nonzero_flops
 from sparseift.isoflop import TOLERANCE
 from sparseift.masks.state import masks_of
 from sparseift.records import SCOPES
-from sparseift.transformation import transform, widen
+from sparseift.transformation import transform
+from sparseift.widening import widen
 
 LOCAL = [name for name in catalog.FAMILIES if catalog.get("family", name).is_local]
 BLOCKS = {"sparse_parallel": Parallel, "sparse_factorized": Factorized, "sparse_doped": Doped}
@@ -145,7 +146,7 @@ def test_wide_meets_its_budget_or_is_refused(width: int, multiple: int, sparsity
     x = torch.zeros(1, 16)
     dense = count(mlp(width), x).total
     try:
-        model, point = widen(mlp, width, sparsity, x, multiple=multiple)
+        model, point = widen(mlp, sparsity, x, width=width, multiple=multiple)
     except Infeasible as refusal:
         assert str(refusal).endswith(".")
         return
@@ -173,7 +174,7 @@ def test_wide_convolutions_meet_their_budget_or_are_refused(
     x = torch.zeros(1, 3, 9, 9)
     dense = count(build(2 * width), x)
     try:
-        model, _ = widen(build, 2 * width, sparsity, x, multiple=2, scope=scope)  # type: ignore[arg-type]
+        model, _ = widen(build, sparsity, x, width=2 * width, multiple=2, scope=scope)  # type: ignore[arg-type]
     except Infeasible as refusal:
         assert str(refusal).endswith(".")
         return
@@ -260,17 +261,17 @@ def test_stem_head_embeddings_norms_and_biases_are_never_masked(family: str) -> 
     assert all("bias" not in n for n in masks_of(images))
 
 
-def test_depthwise_stays_dense_and_globs_decide() -> None:
+def test_depthwise_stays_dense_and_rules_decide() -> None:
     model = nn.Sequential(
         nn.Conv2d(3, 16, 3), nn.Conv2d(16, 16, 3, groups=16), nn.Conv2d(16, 32, 1), nn.Conv2d(32, 16, 1), nn.Flatten(),
         nn.Linear(16 * 16, 10),
     )  # fmt: skip
     x = torch.zeros(1, 3, 8, 8)
-    transform(model, "sparse_factorized", 0.5, x, dense=["0", "5"], mask_only=["3"])
+    transform(model, "sparse_factorized", 0.5, x, rules=[("3", "mask")])
     assert type(model[1]) is nn.Conv2d
     assert set(masks_of(model)) == {"2.u.weight", "2.v.weight", "3.weight"}
     with pytest.raises(NothingToTransform, match="nothing to transform"):
-        transform(mlp(), "sparse_doped", 0.5, torch.zeros(1, 16), dense=["*"])
+        transform(mlp(), "sparse_doped", 0.5, torch.zeros(1, 16), rules=[("*", "dense")])
 
 
 def test_the_same_seed_gives_the_same_model() -> None:
@@ -298,5 +299,5 @@ def test_a_refusal_of_parallel_names_its_neighbours() -> None:
 
 
 def test_points_are_records() -> None:
-    _, point = widen(mlp, 32, 0.5, torch.zeros(1, 16))
+    _, point = widen(mlp, 0.5, torch.zeros(1, 16), width=32)
     assert replace(point) == point
