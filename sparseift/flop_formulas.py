@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._ops import HigherOrderOperator
 from torch.utils.flop_counter import flop_registry
 
 aten = torch.ops.aten
@@ -23,7 +24,7 @@ def flops_of(operator: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], ou
     Args:
         operator: an overload as a dispatch mode sees it; args, kwargs: of the call; out: its result.
     """
-    packet = operator._overloadpacket
+    packet = operator if isinstance(operator, HigherOrderOperator) else operator._overloadpacket
     ours = FORMULAS.get(packet)
     if ours is not None:
         return ours(args, out)
@@ -32,7 +33,9 @@ def flops_of(operator: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], ou
 
 
 def is_causal(operator: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
-    """Whether a call is attention under a causal mask."""
+    """Whether a call is attention under a causal mask, as far as the operator tells (a mask tensor is not read)."""
+    if isinstance(operator, HigherOrderOperator):
+        return False
     for position, argument in enumerate(operator._schema.arguments):
         if argument.name == "is_causal":
             return bool(args[position] if position < len(args) else kwargs.get("is_causal", False))
@@ -45,9 +48,20 @@ def _product(first: int, second: int) -> Formula:
     def formula(args: tuple[Any, ...], _out: Any) -> int:
         a: Tensor = args[first]
         b: Tensor = args[second]
-        return 2 * a.numel() * (b.shape[-1] if b.ndim > 1 else 1)
+        columns = b.shape[-1] if b.ndim > 1 else 1
+        if b.layout != torch.strided:
+            return 2 * (a.numel() // a.shape[-1]) * _entries(b)
+        return 2 * _entries(a) * columns
 
     return formula
+
+
+def _entries(tensor: Tensor) -> int:
+    """What a product meets: every element, or what a sparse layout stores."""
+    if tensor.layout == torch.strided:
+        return tensor.numel()
+    stored: Tensor = tensor._values() if tensor.layout == torch.sparse_coo else tensor.values()
+    return stored.numel()
 
 
 def _grouped_product(args: tuple[Any, ...], _out: Any) -> int:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,7 +88,7 @@ def untouched(model: nn.Module) -> Iterator[None]:
     Shallow: what nested containers hold is not looked at, nor are tensors' values.
     """
     kept = [
-        (vars(m), dict(vars(m)), [(v, copy(v)) for v in vars(m).values() if isinstance(v, dict | list | set)])
+        (vars(m), vars(m).copy(), [(v, v.copy()) for v in vars(m).values() if isinstance(v, dict | list | set)])
         for m in model.modules()
     ]
     try:
