@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -110,6 +111,10 @@ def _factors(operator: str, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
 
 
 def _storage(tensor: Tensor) -> int:
+    if tensor.layout == torch.sparse_coo:
+        tensor = tensor._values()
+    elif tensor.layout != torch.strided:  # CSR and its kin
+        tensor = tensor.values()
     return int(tensor.untyped_storage()._cdata)
 
 

@@ -7,7 +7,6 @@ a masked model costs here what its dense shapes cost; `sparseift.count` and `non
 from typing import Any, Literal, Self, get_args
 
 import torch
-from torch._ops import HigherOrderOperator
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from sparseift.errors import InvalidValue
@@ -45,8 +44,6 @@ class FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         InvalidValue: `causal` is neither.
     """
 
-    supports_higher_order_operators = True
-
     def __init__(self, *, causal: Causal = "full") -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         if causal not in get_args(Causal):
@@ -75,7 +72,7 @@ class FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if not isinstance(func, HigherOrderOperator) and func._can_decompose():
+        if func._can_decompose():
             with self:  # in inference mode even `linear` arrives whole
                 out = func.decompose(*args, **kwargs)
             if out is not NotImplemented:
@@ -87,7 +84,7 @@ class FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         return out
 
     def _book(self, func: Any, flops: int) -> None:
-        name = str(func if isinstance(func, HigherOrderOperator) else func._overloadpacket)
+        name = str(func._overloadpacket)
         self.by_operator[name] = self.by_operator.get(name, 0) + flops
         if torch._C._current_graph_task_id() == -1:
             self.forward += flops

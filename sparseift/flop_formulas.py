@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._ops import HigherOrderOperator
 from torch.utils.flop_counter import flop_registry
 
 aten = torch.ops.aten
@@ -24,7 +23,7 @@ def flops_of(operator: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], ou
     Args:
         operator: an overload as a dispatch mode sees it; args, kwargs: of the call; out: its result.
     """
-    packet = operator if isinstance(operator, HigherOrderOperator) else operator._overloadpacket
+    packet = operator._overloadpacket
     ours = FORMULAS.get(packet)
     if ours is not None:
         return ours(args, out)
@@ -34,8 +33,6 @@ def flops_of(operator: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], ou
 
 def is_causal(operator: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
     """Whether a call is attention under a causal mask, as far as the operator tells (a mask tensor is not read)."""
-    if isinstance(operator, HigherOrderOperator):
-        return False
     for position, argument in enumerate(operator._schema.arguments):
         if argument.name == "is_causal":
             return bool(args[position] if position < len(args) else kwargs.get("is_causal", False))
