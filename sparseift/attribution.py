@@ -10,7 +10,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from sparseift.errors import InvalidValue
-from sparseift.flop_formulas import flops_of
+from sparseift.flop_formulas import entries, flops_of
+from sparseift.rehearsal import storage_of
 
 
 class Attribution(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's class hook has no types
@@ -32,8 +33,8 @@ class Attribution(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
     def __init__(self, parameters: Mapping[str, Tensor], others: Iterable[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.numels = {name: t.numel() for name, t in parameters.items()}
-        self.names = {_storage(t): name for name, t in parameters.items()}
-        self.known = {_storage(t) for t in (*parameters.values(), *others)}
+        self.names = {storage_of(t): name for name, t in parameters.items()}
+        self.known = {storage_of(t) for t in (*parameters.values(), *others)}
         self.derived: list[Tensor] = []  # kept, so that no later storage gets a known one's address
         self.by_slice: dict[str, dict[tuple[int, int], int]] = {}
         self.weight_free = 0
@@ -48,8 +49,8 @@ class Attribution(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         if func._schema.is_mutable and tensors and (name := self.name_of(tensors[0])):
             raise InvalidValue(f"it writes to its parameter '{name}' ({func})")
         out = func(*args, **kwargs)
-        read = {_storage(t) for t in tensors}
-        written = [t for t in tree_leaves(out) if isinstance(t, Tensor) and _storage(t) not in read]
+        read = {storage_of(t) for t in tensors}
+        written = [t for t in tree_leaves(out) if isinstance(t, Tensor) and storage_of(t) not in read]
         flops = flops_of(func, args, kwargs, out)
         if flops is not None:
             self.book(flops, _factors(func._overloadpacket.__name__, tensors))
@@ -62,23 +63,23 @@ class Attribution(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
 
     def name_of(self, tensor: Tensor) -> str | None:
         """The parameter that a tensor is, is a view of, or was computed from."""
-        return self.names.get(_storage(tensor))
+        return self.names.get(storage_of(tensor))
 
     def derive(self, sources: Sequence[Tensor], written: Sequence[Tensor]) -> None:
         """Know tensors computed from the model alone, and by name those of a whole parameter's size."""
         for tensor in written:
             self.derived.append(tensor)
-            self.known.add(_storage(tensor))
+            self.known.add(storage_of(tensor))
             name = next((n for t in sources if (n := self.name_of(t)) and self.numels[n] == t.numel()), None)
             if name is not None and tensor.numel() == self.numels[name]:
-                self.names[_storage(tensor)] = name
+                self.names[storage_of(tensor)] = name
 
     def book(self, flops: int, factors: Sequence[Tensor]) -> None:
         """Add to the first factor that is a parameter, or to no weight."""
         for factor in factors:
             if name := self.name_of(factor):
                 slices = self.by_slice.setdefault(name, {})
-                key = int(factor.storage_offset()), _distinct(factor)
+                key = _part(factor)
                 slices[key] = slices.get(key, 0) + flops
                 return
         self.weight_free += flops
@@ -110,14 +111,9 @@ def _factors(operator: str, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
     return tensors[:-3:-1]  # (bias, matrix, matrix) or (matrix, matrix)
 
 
-def _storage(tensor: Tensor) -> int:
-    if tensor.layout == torch.sparse_coo:
-        tensor = tensor._values()
-    elif tensor.layout != torch.strided:  # CSR and its kin
-        tensor = tensor.values()
-    return int(tensor.untyped_storage()._cdata)
-
-
-def _distinct(tensor: Tensor) -> int:
-    """How many elements a view reads, those of expanded dimensions once."""
-    return math.prod(size for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride)
+def _part(tensor: Tensor) -> tuple[int, int]:
+    """Which part of a parameter a view reads: its offset, and how many elements, those of expanded dimensions once."""
+    if tensor.layout != torch.strided:
+        return 0, entries(tensor)
+    sizes = zip(tensor.shape, tensor.stride(), strict=True)
+    return int(tensor.storage_offset()), math.prod(size for size, stride in sizes if stride)

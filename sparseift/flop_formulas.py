@@ -47,13 +47,13 @@ def _product(first: int, second: int) -> Formula:
         b: Tensor = args[second]
         columns = b.shape[-1] if b.ndim > 1 else 1
         if b.layout != torch.strided:
-            return 2 * (a.numel() // a.shape[-1]) * _entries(b)
-        return 2 * _entries(a) * columns
+            return 2 * (a.numel() // a.shape[-1]) * entries(b)
+        return 2 * entries(a) * columns
 
     return formula
 
 
-def _entries(tensor: Tensor) -> int:
+def entries(tensor: Tensor) -> int:
     """What a product meets: every element, or what a sparse layout stores."""
     if tensor.layout == torch.strided:
         return tensor.numel()

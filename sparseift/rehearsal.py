@@ -42,13 +42,22 @@ def real_stand_ins(model: nn.Module) -> StandIns:
     def stand_in(tensor: Tensor) -> Tensor:
         if tensor.is_meta:
             raise InvalidValue("its own tensors are on the meta device and have no values")
-        storage = tensor.untyped_storage()._cdata
+        storage = storage_of(tensor)
         if isinstance(tensor, nn.Parameter) and storage not in storages:
             storages.add(storage)
             return tensor.detach()
         return tensor.detach().clone()
 
     return _stand_ins(model, stand_in)
+
+
+def storage_of(tensor: Tensor) -> int:
+    """An identity that all views of a tensor share, as long as one of them lives."""
+    if tensor.layout == torch.sparse_coo:
+        tensor = tensor._values()
+    elif tensor.layout != torch.strided:  # CSR and its kin
+        tensor = tensor.values()
+    return int(tensor.untyped_storage()._cdata)
 
 
 def _stand_ins(model: nn.Module, make: Any) -> StandIns:

@@ -238,6 +238,15 @@ def test_a_weight_that_is_cast_or_masked_first_is_still_the_weight() -> None:
     assert count(layer, torch.zeros(1, 5, 3)).weights["weight"].uses == 5
 
 
+@pytest.mark.filterwarnings("ignore:Sparse:UserWarning")
+def test_a_weight_in_a_sparse_layout_costs_what_it_stores() -> None:
+    layer = nn.Linear(4, 3)
+    layer.weight = nn.Parameter(torch.eye(3, 4).to_sparse_csr(), requires_grad=False)
+    counted = count(layer, torch.zeros(1, 4))
+    assert counted.uneven == {"weight": 2 * 3}
+    assert counted.total == 2 * 3
+
+
 def test_counting_leaves_nothing_behind() -> None:
     """Lists of weights, caches and counters are as they were, whichever way the forward ran."""
 
