@@ -97,7 +97,7 @@ class Configuration:
         return cls(
             family=value["family"],
             nominal_sparsity=float(value["nominal_sparsity"]),
-            schedule=MaskSchedule(**schedule) if schedule else None,
+            schedule=MaskSchedule.from_canonical(schedule) if schedule else None,
         )
 
 

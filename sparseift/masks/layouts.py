@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from sparseift.errors import InvalidValue
 from sparseift.masks.structures import Layout
 
 
@@ -70,3 +71,23 @@ def draw(layout: Layout, shape: torch.Size, count: int, scores: Tensor | None, g
         values = unit_scores(layout, scores.detach())
     chosen = choose(values, count // layout.elements)
     return from_units(layout, chosen.unsqueeze(-1), shape).to(torch.uint8, memory_format=torch.contiguous_format)
+
+
+def check_mask(layout: Layout, name: str, mask: Tensor, structure: str) -> None:
+    """Refuse a mask that does not obey its structure. A few host syncs.
+
+    Raises:
+        InvalidValue: with how the mask must have been attached.
+    """
+    if layout.is_flat:
+        return
+    units = to_units(layout, mask)
+    active = units[:, :, 0].sum(1)
+    obeys = torch.equal(units.amin(-1), units.amax(-1)) and int(active.max()) <= layout.capacity
+    if obeys and layout.quantum > layout.elements:  # pools of equal counts
+        obeys = int(active.min()) == int(active.max())
+    if not obeys:
+        raise InvalidValue(
+            f"The mask of '{name}' does not obey the schedule's structure '{structure}'; masks must be attached with "
+            "the structure that they are trained under."
+        )

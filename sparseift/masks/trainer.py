@@ -8,18 +8,22 @@ before the step too, and the dense ones are kept aside for a mask update that is
 """
 
 import warnings
-from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from sparseift.errors import CheckpointError, InvalidValue
-from sparseift.masks.optimizers import needs_masked_gradients, reset_state
+from sparseift.families.kinds import is_hugging_face_conv1d
+from sparseift.masks.factors import factor_of
+from sparseift.masks.layouts import check_mask
+from sparseift.masks.optimizers import check_momentum, momentum_of, needs_masked_gradients, reset_state
 from sparseift.masks.schedules import MaskSchedule
 from sparseift.masks.scores import DYNAMIC_METHODS
-from sparseift.masks.state import masks_of, owner_of, sparsity_of
-from sparseift.masks.update import drop_and_grow, fill_at
+from sparseift.masks.sharding import all_finite, fill, local, part_of, total_norm, whole
+from sparseift.masks.state import masks_of, owner_of, sparsity_of, targets_of
+from sparseift.masks.structures import parse
+from sparseift.masks.update import drop_and_grow
 
 
 class SkippedUpdate(UserWarning):
@@ -30,7 +34,8 @@ class MaskTrainer:
     """Attach it once, after the optimizer was made; the training loop stays as it is. Does nothing without masks.
 
     Step order as in the official code: backward → optimizer step → projection → mask update on schedule steps, so no
-    weight update is skipped.
+    weight update is skipped. Under DDP give it the wrapped model, under FSDP2 (`fully_shard`) the sharded one: every
+    process must have one, with the same seed.
 
     Args:
         model: whose masks are `<weight>_mask` buffers (`transform`, `widen`, `build_sparse` attach them).
@@ -38,26 +43,48 @@ class MaskTrainer:
         schedule: when masks change and how.
         total_steps: optimizer steps of the whole run; T_end and the annealing are fractions of it.
         seed: of random growth.
+        mask_gradients: whether the optimizer must see masked gradients only; None knows it for the common optimizers.
 
     Raises:
-        InvalidValue: LBFGS, or a masked parameter that the optimizer does not hold.
+        InvalidValue: LBFGS; a masked parameter that the optimizer does not hold; masks that do not obey the schedule's
+            structure; a ramp without start and final counts (`attach_masks`' targets), or counts without a ramp, or no
+            update to reach them; "snfs" with an optimizer that has no momentum of masked weights.
     """
 
     def __init__(
-        self, model: nn.Module, optimizer: torch.optim.Optimizer, schedule: MaskSchedule, total_steps: int, seed: int
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        schedule: MaskSchedule,
+        total_steps: int,
+        seed: int,
+        *,
+        mask_gradients: bool | None = None,
     ) -> None:
         self._model, self._optimizer, self._schedule, self._total_steps = model, optimizer, schedule, total_steps
+        self._factors: list[Tensor] = []
         self._refresh()
-        device = next(iter(self._weights.values())).device if self._weights else torch.device("cpu")
+        parsed = parse(schedule.structure)
+        self._layouts = {
+            name: parsed.layout(tuple(w.shape), is_hugging_face_conv1d(owner_of(model, name)[0]))
+            for name, w in self._weights.items()
+        }
+        self._check_masks()
+        device = local(next(iter(self._weights.values()))).device if self._weights else torch.device("cpu")
         self._generator = torch.Generator(device=device).manual_seed(seed)
         self._ever_active = {name: mask.bool() for name, mask in self._masks.items()}
-        self._dense_gradients: dict[str, Tensor] = {}  # "grad" mode: of the step whose update is due
+        self._gradient_sums: dict[str, Tensor] = {}  # dense, of the steps that count in the update that is due
         self.step = 0
         self.skipped_updates = 0
         self.last_churn: float | None = None
+        self._is_late = False  # a ramp's update was skipped, and is made up for at the next step
+        required = needs_masked_gradients(optimizer)
+        self._masks_gradients = required if mask_gradients is None else mask_gradients
+        if self._weights and schedule.method == "snfs":
+            check_momentum(optimizer, self._masks_gradients)
         self._handles = [optimizer.register_step_post_hook(self._after_step)]
-        if self._weights and needs_masked_gradients(optimizer):
-            self._handles.append(optimizer.register_step_pre_hook(self._mask_gradients))
+        if self._weights and self._masks_gradients:
+            self._handles.append(optimizer.register_step_pre_hook(self._before_step))
         for owner in {id(m): m for m in (owner_of(model, name)[0] for name in self._masks)}.values():
             handle = owner.register_load_state_dict_post_hook(self._after_load)  # type: ignore[no-untyped-call]
             self._handles.append(handle)
@@ -72,35 +99,92 @@ class MaskTrainer:
         missing = [name for name, weight in self._weights.items() if id(weight) not in self._groups]
         if missing:
             raise InvalidValue(f"The optimizer does not hold the masked parameters {', '.join(missing)}.")
-        self._factors = _factors(self._masks, self._weights)
+        self._refresh_factors()
+
+    def _refresh_factors(self) -> None:
+        before: list[Tensor] | list[None] = self._factors or [None] * len(self._weights)
+        pairs = zip(self._masks.values(), self._weights.values(), before, strict=True)
+        self._factors = [factor_of(mask, weight, previous) for mask, weight, previous in pairs]
+
+    def _check_masks(self) -> None:
+        """The masks against the schedule's structure and ramp; the counts that the ramp goes between."""
+        self._targets = targets_of(self._model)
+        schedule = self._schedule
+        for name, mask in self._masks.items():
+            check_mask(self._layouts[name], name, mask, schedule.structure)
+        if not self._masks:
+            return
+        if (schedule.ramp is None) != (not self._targets):
+            raise InvalidValue(
+                "The schedule has a ramp, but the masks were attached without a start density."
+                if schedule.ramp
+                else "The masks were attached with a start density, so the schedule must have a ramp."
+            )
+        if schedule.ramp and not schedule.count_updates(self._total_steps):
+            raise InvalidValue(
+                f"A run of {self._total_steps} steps makes no mask update with delta_t_steps {schedule.delta_t_steps}, "
+                "so its ramp would never reach the final density; delta_t_steps must be smaller."
+            )
+        if schedule.method == "gmp" and any(start < final for start, final in self._targets.values()):
+            raise InvalidValue("'gmp' grows nothing, so its ramp must start above the final density.")
+
+    def _is_due(self, step: int) -> bool:
+        return self._is_late or self._schedule.is_update_step(step, self._total_steps)
+
+    def _collects(self, step: int) -> bool:
+        """Whether a step's gradients are set aside: for a sum, or because the optimizer is to see masked ones."""
+        if self._masks_gradients or self._schedule.gradient_steps > 1:
+            return self._is_late or self._schedule.is_gradient_step(step, self._total_steps)
+        return False
+
+    @torch.no_grad()
+    def _before_step(self, _optimizer: torch.optim.Optimizer, _args: Any, _kwargs: Any) -> None:
+        """ "grad" mode."""
+        if self._collects(self.step + 1):
+            self._collect()
+        gradients = self._gradients()
+        if gradients:
+            factors = dict(zip(self._weights, self._factors, strict=True))
+            torch._foreach_mul_([local(g) for g in gradients.values()], [factors[name] for name in gradients])
 
     def _after_step(self, _optimizer: torch.optim.Optimizer, _args: Any, _kwargs: Any) -> None:
         self.step += 1
+        if not self._masks_gradients and self._collects(self.step):
+            self._collect()
         self._project()
-        if self._schedule.is_update_step(self.step, self._total_steps):
+        if self._is_due(self.step):
             self._update()
-        self._dense_gradients = {}
+            self._gradient_sums = {}
 
     def _after_load(self, _module: nn.Module, _incompatible: Any) -> None:
         self._refresh()
-
-    @torch.no_grad()
-    def _mask_gradients(self, _optimizer: torch.optim.Optimizer, _args: Any, _kwargs: Any) -> None:
-        gradients = self._gradients()
-        if self._schedule.is_update_step(self.step + 1, self._total_steps):
-            self._dense_gradients = {name: g.clone() for name, g in gradients.items()}
-        factors = dict(zip(self._weights, self._factors, strict=True))
-        if gradients:
-            torch._foreach_mul_(list(gradients.values()), [factors[name] for name in gradients])
+        self._targets = targets_of(self._model)
 
     def _gradients(self) -> dict[str, Tensor]:
         """Of the masked weights that have one; frozen and unused weights have none."""
         return {name: weight.grad for name, weight in self._weights.items() if weight.grad is not None}
 
     @torch.no_grad()
+    def _collect(self) -> None:
+        """Add this step's dense gradients to the sums. A constant number of operators, no host sync."""
+        gradients = self._gradients()
+        scale = vars(self._optimizer).get("grad_scale")  # set by GradScaler while a fused optimizer steps
+        known = [name for name in gradients if name in self._gradient_sums]
+        if known:
+            terms = [local(gradients[name]) for name in known]
+            if scale is not None:
+                terms = list(torch._foreach_div(terms, scale))
+            torch._foreach_add_([local(self._gradient_sums[name]) for name in known], terms)
+        new = [name for name in gradients if name not in self._gradient_sums]
+        if new:
+            terms = [gradients[name].detach() for name in new]
+            copies = torch._foreach_div(terms, 1.0 if scale is None else scale)
+            self._gradient_sums.update(zip(new, copies, strict=True))
+
+    @torch.no_grad()
     def _project(self) -> None:
         if self._weights:
-            torch._foreach_mul_(list(self._weights.values()), self._factors)
+            torch._foreach_mul_([local(w) for w in self._weights.values()], self._factors)
 
     @torch.no_grad()
     def _update(self) -> None:
@@ -108,26 +192,41 @@ class MaskTrainer:
         self._refresh()  # the model may have been moved or cast since, which replaces its buffers
         if not self._weights:
             return
-        gradients = self._dense_gradients or self._gradients()
-        if not gradients or not _all_finite(gradients.values()):
+        method = DYNAMIC_METHODS[self._schedule.method]
+        signals = gradients = self._gradient_sums or self._gradients()
+        if gradients and method.signal == "momentum":
+            signals = {name: momentum_of(self._optimizer, self._weights[name]) for name in gradients}
+        if not gradients or not all_finite({id(t): t for t in (*gradients.values(), *signals.values())}.values()):
             self.skipped_updates += 1
+            self._is_late = self._schedule.ramp is not None
             why = "a gradient is not finite" if gradients else "no masked weight has a gradient"
             text = f"The mask update after step {self.step} was skipped: {why}."
             warnings.warn(text, SkippedUpdate, stacklevel=2)
             return
-        method = DYNAMIC_METHODS[self._schedule.method]
+        self._is_late = False
         fraction = self._schedule.drop_fraction_at(self.step, self._total_steps)
         changed = active = 0
-        for name, gradient in gradients.items():
+        for name, signal in signals.items():
             weight, mask = self._weights[name], self._masks[name]
-            change = drop_and_grow(weight, gradient, mask, method, fraction, self._generator)
-            fill_at(weight, change.dropped)
+            change = drop_and_grow(
+                whole(weight), whole(signal), mask, method, fraction, self._generator,
+                self._layouts[name], self._target(name),
+            )  # fmt: skip
+            fill(weight, change.dropped)
             reset_state(self._groups[id(weight)], self._optimizer.state.get(weight, {}), weight, change.grown)
             self._ever_active[name].logical_or_(mask)
             changed += change.grown.numel()
             active += int(mask.sum())
         self.last_churn = changed / max(1, active)
-        self._factors = _factors(self._masks, self._weights)
+        self._refresh_factors()
+
+    def _target(self, name: str) -> int | None:
+        """Active weights after this update; None where the count never changes."""
+        if name not in self._targets:
+            return None
+        start, final = self._targets[name]
+        remaining = self._schedule.ramp_remaining(self.step, self._total_steps)
+        return self._layouts[name].snap(final + (start - final) * remaining) if remaining else final
 
     @torch.no_grad()
     def clip_grad_norm_(self, max_norm: float) -> Tensor:
@@ -142,7 +241,8 @@ class MaskTrainer:
         owners = [p for p in self._model.parameters() if p.grad is not None]
         if not owners:
             return torch.zeros(())
-        gradients = [p.grad for p in owners if p.grad is not None]
+        whole_gradients = [p.grad for p in owners if p.grad is not None]
+        gradients = [local(g) for g in whole_gradients]
         seen = list(gradients)
         under_mask = [i for i, p in enumerate(owners) if id(p) in masked]
         if under_mask:
@@ -151,7 +251,7 @@ class MaskTrainer:
             )
             for i, product in zip(under_mask, products, strict=True):
                 seen[i] = product
-        norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(seen)))
+        norm = total_norm(torch.stack(torch._foreach_norm(seen)), whole_gradients)
         torch._foreach_mul_(gradients, torch.clamp(max_norm / (norm + 1e-6), max=1.0))
         return norm
 
@@ -172,27 +272,36 @@ class MaskTrainer:
             "last_churn": torch.tensor(
                 float("nan") if self.last_churn is None else self.last_churn, dtype=torch.float64
             ),
+            "is_late": torch.tensor(self._is_late),
             "generator": self._generator.get_state(),
-            **{f"ever_active.{name}": m.to(torch.uint8) for name, m in self._ever_active.items()},
+            **{f"ever_active.{_plain(name)}": m.to(torch.uint8) for name, m in self._ever_active.items()},
+            **{f"gradient_sum.{_plain(name)}": whole(s) for name, s in self._gradient_sums.items()},
         }
 
+    @torch.no_grad()
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Inverts `state_dict`; load the model's state first.
 
         Raises:
             CheckpointError: the state is of another model.
         """
-        names = {f"ever_active.{name}" for name in self._ever_active}
+        names = {f"ever_active.{_plain(name)}" for name in self._ever_active}
         if {key for key in state if key.startswith("ever_active.")} != names or "step" not in state:
             raise CheckpointError("The mask state in the checkpoint belongs to a model with other masks.")
         self.step = int(state["step"])
         self.skipped_updates = int(state["skipped_updates"])
         churn = float(state["last_churn"])
         self.last_churn = None if churn != churn else churn
+        self._is_late = bool(state.get("is_late", False))
         self._generator.set_state(state["generator"].cpu())
         for name, ever in self._ever_active.items():
-            ever.copy_(state[f"ever_active.{name}"])
-        self._factors = _factors(self._masks, self._weights)
+            ever.copy_(state[f"ever_active.{_plain(name)}"])
+        self._gradient_sums = {}
+        for name, weight in self._weights.items():
+            if (key := f"gradient_sum.{_plain(name)}") in state:
+                self._gradient_sums[name] = torch.empty_like(weight)
+                local(self._gradient_sums[name]).copy_(part_of(state[key].to(local(weight).device), weight))
+        self._refresh_factors()
 
     def remove(self) -> None:
         """Take the hooks off; the model keeps its masks."""
@@ -200,14 +309,6 @@ class MaskTrainer:
             handle.remove()
 
 
-def _factors(masks: dict[str, Tensor], weights: dict[str, nn.Parameter]) -> list[Tensor]:
-    """What the projection multiplies by: uint8 masks on CPU (fastest there), the weights' dtype on an accelerator.
-
-    (CUDA's one-launch foreach path needs a single dtype; on CPU uint8 multiplies 2.7x faster than bool.)
-    """
-    return [m if m.device.type == "cpu" else m.to(weights[name].dtype) for name, m in masks.items()]
-
-
-def _all_finite(gradients: Iterable[Tensor]) -> bool:
-    """One host sync for all of them."""
-    return bool(torch.stack([torch.isfinite(g).all() for g in gradients]).all())
+def _plain(name: str) -> str:
+    """A parameter's name without what DDP and torch.compile put before it, so that a run may resume without them."""
+    return name.replace("_orig_mod.", "").removeprefix("module.")

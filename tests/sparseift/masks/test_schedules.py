@@ -45,7 +45,7 @@ def test_the_count_of_updates_is_the_number_of_update_steps(total: int, delta: i
 def test_static_never_updates_and_forgets_what_it_does_not_use() -> None:
     assert MaskSchedule("static", delta_t_steps=5).count_updates(100) == 0
     assert MaskSchedule("static", delta_t_steps=5).canonical() == MaskSchedule("static").canonical()
-    assert set(METHODS) == {"static", "set", "rigl"}
+    assert set(METHODS) == {"static", "set", "rigl", "snfs", "granet", "gmp"}
 
 
 @pytest.mark.parametrize(
