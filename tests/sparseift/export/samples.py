@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from sparseift.families.blocks import Doped, Factorized, Packed, Parallel
+from sparseift.replacement import Swaps, take_attention_apart
 
 
 def masked(module: nn.Module, density: float = 0.3, seed: int = 0) -> nn.Module:
@@ -47,8 +48,6 @@ class Net(nn.Module):
 
 def sparse_net(seed: int = 0) -> Net:
     """`Net` with every kind of block, masks, a tied weight and what it has learned."""
-    from sparseift.replacement import Swaps, take_attention_apart  # the attention's own module
-
     torch.manual_seed(seed)
     net = Net()
     swaps = Swaps(net)
@@ -60,6 +59,18 @@ def sparse_net(seed: int = 0) -> Net:
     net.scale.fill_(3.0)
     net(torch.randn(4, 3, 5, 5))  # moves the norms' statistics
     return net
+
+
+def small_net() -> nn.Sequential:
+    """A convolution that stays dense, blocks with and without a nonlinearity; (B, 3, 8, 8) -> (B, 5)."""
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3),
+        masked(Parallel(nn.Conv2d(4, 6, 3, bias=False), 2, "bn_relu")),
+        nn.Flatten(),
+        masked(Factorized(nn.Linear(96, 8), 12, "identity")),
+        masked(Factorized(nn.Linear(8, 5), 6, "gelu")),
+    )
 
 
 def state_of(model: nn.Module) -> dict[str, Tensor]:

@@ -1,0 +1,23 @@
+"""Copies of a model for whoever must not change the original."""
+
+import copy
+from collections import OrderedDict
+from typing import Any
+
+from torch import nn
+
+
+def copy_of(model: nn.Module, *, sharing: bool = False) -> nn.Module:
+    """The model's modules anew, without what a `MaskTrainer` hangs on them (copying that would copy the optimizer).
+
+    Args:
+        sharing: whether the copy holds the very tensors of the original; then modules may be exchanged in the copy, and
+            no tensor may be written to.
+    """
+    kept: dict[int, Any] = {}
+    for module in model.modules():
+        kept[id(module._load_state_dict_post_hooks)] = OrderedDict()
+        if sharing:
+            tensors = (*module._parameters.values(), *module._buffers.values())
+            kept.update((id(tensor), tensor) for tensor in tensors if tensor is not None)
+    return copy.deepcopy(model, kept)
