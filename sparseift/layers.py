@@ -40,7 +40,8 @@ class Roles:
 def assign_roles(model: nn.Module, counted: FlopCount, rules: Iterable[Rule] = (), *, replacing: bool = True) -> Roles:
     """Give every linear and convolution layer its role.
 
-    The first rule that selects a layer decides. After the caller's rules come the paper's: the stem (what the forward
+    The first rule that selects a layer decides (`transform` adds those of a Hugging Face `model_type` to the
+    caller's). After the rules come the paper's defaults: the stem (what the forward
     reads first, be it an embedding) and the head (the weight that is read last) stay dense, and everything else is
     transformed. They look at no dimension (the official code keeps any layer dense that has a dimension equal to the
     number of classes).

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from torch import nn
 
-from sparseift import catalog
+from sparseift import catalog, huggingface
 from sparseift.errors import Infeasible, InvalidValue
 from sparseift.example import Example
 from sparseift.families.family import Family
@@ -124,7 +124,7 @@ def _replaced(
     try:
         take_attention_apart(model, apart)
         counted = count(model, example)
-        roles = assign_roles(model, counted, check_rules(model, rules))
+        roles = assign_roles(model, counted, (*check_rules(model, rules), *huggingface.rules_of(model)))
         budget = network(model, counted, roles).flops(masking.scope)
         apart.undo()
         take_attention_apart(model, apart, keep=roles)
@@ -162,6 +162,7 @@ def roles_of(model: nn.Module, example_input: Example, rules: Iterable[Rule] = (
     apart = Swaps(model)
     try:
         take_attention_apart(model, apart)
-        return assign_roles(model, count(model, example_input), check_rules(model, rules))
+        rules = (*check_rules(model, rules), *huggingface.rules_of(model))
+        return assign_roles(model, count(model, example_input), rules)
     finally:
         apart.undo()
