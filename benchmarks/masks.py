@@ -26,9 +26,9 @@ from sparseift.records import DataShape
 IMAGES = DataShape("images", (3, 32, 32), 10, 50_000)
 TEXT = DataShape("text", (64,), 1024, 100_000)
 CASES = {
-    # name -> model, arguments, data, batch, optimizer
-    "GPT, AdamW, 16 x 64 tokens": ("gpt", {"width": 96, "layers": 3, "heads": 4}, TEXT, 16, "adamw"),
-    "ResNet, SGD, 16 images": ("resnet", {"width": 16}, IMAGES, 16, "sgd"),
+    # name -> model, arguments of the dense one, data, batch, optimizer, share of the rounds
+    "GPT, AdamW, 16 x 64 tokens": ("gpt", {"width": 64, "layers": 7, "heads": 4}, TEXT, 16, "adamw", 1.0),
+    "ResNet-18, SGD, 8 images": ("resnet18", {"width": 32}, IMAGES, 8, "sgd", 0.25),
 }
 VARIANTS = ("dense", "static", "set", "rigl")
 DELTA_T_STEPS = 100
@@ -44,9 +44,9 @@ def clock(device: str) -> float:
 
 def stepper(case: str, variant: str, device: str) -> Callable[[int], None]:
     """A function that trains the same masked architecture for so many steps; "dense" leaves the masks out."""
-    name, arguments, shape, batch, optimizer_name = CASES[case]
+    name, arguments, shape, batch, optimizer_name, _ = CASES[case]
     card = catalog.get("model", name)
-    model, _ = build_sparse(card, arguments, shape, "sparse_factorized", 0.75, seed=0)
+    model, _ = build_sparse(card, arguments, shape, "sparse_wide", 0.75, seed=0)
     model = model.to(device)
     parameters = list(model.parameters())
     optimizer = (
@@ -84,13 +84,13 @@ def step_overhead(device: str, rounds: int) -> None:
         for run in runs.values():
             run(3)
         spent: dict[str, list[float]] = {variant: [] for variant in VARIANTS}
-        for _ in range(rounds):
+        for _ in range(max(4, int(rounds * CASES[case][-1]))):
             for variant, run in runs.items():  # interleaved: a slow moment of the machine hits all variants
                 before = clock(device)
                 run(DELTA_T_STEPS // 4)
                 spent[variant].append(clock(device) - before)
         quarters = 4  # a ΔT is four rounds, so totals over a multiple of four rounds hold whole update intervals
-        whole = rounds // quarters * quarters
+        whole = len(spent["dense"]) // quarters * quarters
         dense = sum(spent["dense"][:whole])
         cells = "  ".join(f"{v} {sum(spent[v][:whole]) / dense:.3f}" for v in VARIANTS[1:])
         medians = "  ".join(
@@ -146,10 +146,10 @@ def main() -> None:
     where = torch.cuda.get_device_name() if arguments.device == "cuda" else f"CPU ({platform.machine()}), one thread"
     print(f"{datetime.date.today()}  torch {torch.__version__}  {where}")
     for case, (name, model_arguments, shape, *_) in CASES.items():
-        model, _ = build_sparse(catalog.get("model", name), model_arguments, shape, "sparse_factorized", 0.75)
+        model, _ = build_sparse(catalog.get("model", name), model_arguments, shape, "sparse_wide", 0.75)
         masked = sum(m.numel() for m in masks_of(model).values())
         print(
-            f"  {case}: sparse_factorized at .75, {masked:,} masked of {sum(p.numel() for p in model.parameters()):,}"
+            f"  {case}: sparse_wide at .75, {masked:,} masked of {sum(p.numel() for p in model.parameters()):,}"
         )
     step_overhead(arguments.device, arguments.rounds)
     update_time(arguments.device, arguments.rounds)
