@@ -35,7 +35,8 @@ class LayerCost:
         parameters, nonzeros: stored by the module itself, biases included; of them not masked.
         forward_flops: algorithmic, per sample: non-zeros only.
         executed_flops: per sample, as dense kernels do them.
-        milliseconds: of one forward of one sample; None if it was not measured.
+        milliseconds: of one forward of one sample; None if it was not measured. A weight that is used outside of its
+            module (a tied head) takes its time in everything else.
     """
 
     layer: str
