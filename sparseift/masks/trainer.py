@@ -83,7 +83,7 @@ class MaskTrainer:
         if self._weights and schedule.method == "snfs":
             check_momentum(optimizer, self._masks_gradients)
         self._handles = [optimizer.register_step_post_hook(self._after_step)]
-        if self._weights and self._masks_gradients:
+        if self._weights and (self._masks_gradients or schedule.gradient_steps > 1):
             self._handles.append(optimizer.register_step_pre_hook(self._before_step))
         for owner in {id(m): m for m in (owner_of(model, name)[0] for name in self._masks)}.values():
             handle = owner.register_load_state_dict_post_hook(self._after_load)  # type: ignore[no-untyped-call]
@@ -131,26 +131,18 @@ class MaskTrainer:
     def _is_due(self, step: int) -> bool:
         return self._is_late or self._schedule.is_update_step(step, self._total_steps)
 
-    def _collects(self, step: int) -> bool:
-        """Whether a step's gradients are set aside: for a sum, or because the optimizer is to see masked ones."""
-        if self._masks_gradients or self._schedule.gradient_steps > 1:
-            return self._is_late or self._schedule.is_gradient_step(step, self._total_steps)
-        return False
-
     @torch.no_grad()
     def _before_step(self, _optimizer: torch.optim.Optimizer, _args: Any, _kwargs: Any) -> None:
-        """ "grad" mode."""
-        if self._collects(self.step + 1):
+        """Set dense gradients aside where an update sums them or the optimizer is to see masked ones; mask these."""
+        if self._is_late or self._schedule.is_gradient_step(self.step + 1, self._total_steps):
             self._collect()
         gradients = self._gradients()
-        if gradients:
+        if gradients and self._masks_gradients:
             factors = dict(zip(self._weights, self._factors, strict=True))
             torch._foreach_mul_([local(g) for g in gradients.values()], [factors[name] for name in gradients])
 
     def _after_step(self, _optimizer: torch.optim.Optimizer, _args: Any, _kwargs: Any) -> None:
         self.step += 1
-        if not self._masks_gradients and self._collects(self.step):
-            self._collect()
         self._project()
         if self._is_due(self.step):
             self._update()
@@ -168,7 +160,7 @@ class MaskTrainer:
     def _collect(self) -> None:
         """Add this step's dense gradients to the sums. A constant number of operators, no host sync."""
         gradients = self._gradients()
-        scale = vars(self._optimizer).get("grad_scale")  # set by GradScaler while a fused optimizer steps
+        scale = vars(self._optimizer).get("grad_scale")  # GradScaler's, which a fused optimizer is about to undo
         known = [name for name in gradients if name in self._gradient_sums]
         if known:
             terms = [local(gradients[name]) for name in known]
