@@ -17,6 +17,7 @@ from sparseift.errors import CheckpointError, InvalidValue
 from sparseift.families.kinds import is_hugging_face_conv1d
 from sparseift.masks.factors import factor_of
 from sparseift.masks.layouts import check_mask
+from sparseift.masks.metrics import itop
 from sparseift.masks.optimizers import check_momentum, momentum_of, needs_masked_gradients, reset_state
 from sparseift.masks.schedules import MaskSchedule
 from sparseift.masks.scores import DYNAMIC_METHODS
@@ -253,8 +254,7 @@ class MaskTrainer:
 
     def itop(self) -> float:
         """In-time over-parameterisation: share of maskable weights ever active (Liu et al. 2021); 1 if dense."""
-        total = sum(m.numel() for m in self._ever_active.values())
-        return sum(int(m.sum()) for m in self._ever_active.values()) / total if total else 1.0
+        return itop(self._ever_active)
 
     def state_dict(self) -> dict[str, Tensor]:
         """What a resume needs beyond the model's and the optimizer's own states."""
