@@ -15,10 +15,15 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from sparseift import catalog
 from store.sessions import Database
 from worker.attempt import Runner, execute
 from worker.order import Order, Setting
+from worker.watchdog import watched
+
+log = logging.getLogger(__name__)
 
 
 class Stdin(threading.Thread):
@@ -81,8 +86,13 @@ def clean_up() -> None:
         torch.cuda.empty_cache()
 
 
+def resident_bytes() -> int:
+    """Memory of this process that is in RAM."""
+    return int(psutil.Process().memory_info().rss)
+
+
 def main() -> None:
-    """Run attempts until stdin ends or the process is no longer sound."""
+    """Run attempts until stdin ends, or the process is no longer sound or has grown too much; then it is replaced."""
     status = int(sys.argv[1])
     os.set_inheritable(status, False)  # an attempt's own children must not hold the pipe open
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -91,13 +101,19 @@ def main() -> None:
     database = Database(setting.database_url)
     stdin = Stdin()
     stdin.start()
+    at_first = resident_bytes()
     tell(status, {"ready": True})
     while (order := stdin.orders.get()) is not None:
         write_to(Path(setting.artifacts) / order.log_path)
         stdin.began(order.attempt_id)
-        sound = execute(order, setting, database, runner, stdin.hand_back)
+        guarded = watched(runner, order, database, setting.hang_limit_s)
+        sound = execute(order, setting, database, guarded, stdin.hand_back)
         clean_up()
         if not sound:
+            break
+        grown = resident_bytes() - at_first
+        if setting.leak_limit_bytes is not None and grown > setting.leak_limit_bytes:
+            log.warning("This process has grown by %d MiB since it was started and is replaced", grown >> 20)
             break
         tell(status, {"idle": order.attempt_id})
     database.close()

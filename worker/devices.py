@@ -22,12 +22,14 @@ class Place:
         device: what torch is told inside the child, "cpu" or "cuda" (the child sees one GPU alone).
         visible: the child's CUDA_VISIBLE_DEVICES; "" hides every GPU.
         threads: CPU threads of the child.
+        fraction: of the GPU's memory that must be free before an attempt is placed; None: not looked at.
     """
 
     name: str
     device: str
     visible: str
     threads: int
+    fraction: float | None = None
 
 
 def probe() -> tuple[str, ...]:
@@ -64,12 +66,24 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def share(devices: tuple[str, ...], slots: int, threads_per_slot: int | None) -> tuple[Place, ...]:
+def share(
+    devices: tuple[str, ...], slots: int | None, threads_per_slot: int | None, gpu_fraction: float | None = None
+) -> tuple[Place, ...]:
     """The slots' places: devices in turn, CPU threads divided evenly (at least one each).
 
+    Args:
+        devices: of `parse`.
+        slots: how many; None for one, or for as many as the fraction allows.
+        threads_per_slot: None for the cores divided by the slots.
+        gpu_fraction: of a GPU that a slot gets, in (0, 1]; None: GPUs are shared by as many slots as there are.
+
     Raises:
-        InvalidValue: fewer than one slot, or fewer than one thread.
+        InvalidValue: fewer than one slot, or fewer than one thread; a fraction out of range, of a CPU, or too large for
+            so many slots.
     """
+    if gpu_fraction is not None:
+        slots = _slots_of(devices, slots, gpu_fraction)
+    slots = 1 if slots is None else slots
     if slots < 1:
         raise InvalidValue(f"There cannot be {slots} slots; a worker needs at least 1.")
     if threads_per_slot is not None and threads_per_slot < 1:
@@ -83,5 +97,19 @@ def share(devices: tuple[str, ...], slots: int, threads_per_slot: int | None) ->
         device = devices[i % len(devices)]
         index = int(device.removeprefix("cuda:"))
         name = device if slots <= len(devices) else f"{device}/{i // len(devices)}"
-        places.append(Place(name, "cuda", visible[index] if index < len(visible) else str(index), threads))
+        shown = visible[index] if index < len(visible) else str(index)
+        places.append(Place(name, "cuda", shown, threads, gpu_fraction))
     return tuple(places)
+
+
+def _slots_of(devices: tuple[str, ...], slots: int | None, gpu_fraction: float) -> int:
+    if not 0.0 < gpu_fraction <= 1.0:
+        raise InvalidValue(f"A slot cannot have {gpu_fraction:g} of a GPU; it must be more than 0 and at most 1.")
+    if devices == ("cpu",):
+        raise InvalidValue(f"A slot cannot have {gpu_fraction:g} of a GPU, because there is none; leave it out.")
+    most = len(devices) * int(1.0 / gpu_fraction + 1e-9)  # 1e-9: a third, written .333…, and the like
+    if slots is not None and slots > most:
+        raise InvalidValue(
+            f"There cannot be {slots} slots with {gpu_fraction:g} of a GPU each on {len(devices)} GPUs; at most {most}."
+        )
+    return most if slots is None else slots

@@ -13,7 +13,8 @@ class Slot:
 
     Attributes:
         name: "host/cpu:0", unique while it is occupied.
-        process: who will run the attempt, "pid@start" (`worker.processes.identity`).
+        process: who will run the attempt, "pid@start" (`worker.processes.identity`); "" where that is not known before
+            it is placed: the attempt then writes it into its row itself.
         threads: CPU threads there.
     """
 
@@ -22,8 +23,21 @@ class Slot:
     threads: int
 
 
+@dataclass(frozen=True, slots=True)
+class Death:
+    """Why an attempt's process ended without its having said so.
+
+    Attributes:
+        failure_class: "infrastructure", or "out_of_memory" where the system ended it for that.
+        message: one sentence.
+    """
+
+    failure_class: str
+    message: str
+
+
 class Engine(Protocol):
-    """The protocol of the local engine, and of those for many machines."""
+    """The protocol of the local engine, and of those for many machines. `tests/worker/test_engines.py` tests both."""
 
     def can(self, occupied: Collection[str]) -> Slot | None:
         """A free slot, when the slots named `occupied` run an earlier worker's attempts; None when all are busy."""
@@ -32,7 +46,11 @@ class Engine(Protocol):
         """Start an attempt on a slot that `can` gave since the last `alive`."""
 
     def alive(self) -> frozenset[int]:
-        """The ids of the attempts that run. One that is not among them has ended or died, and its row says which."""
+        """The ids of the attempts that this engine placed and that run. One that is not among them has ended or died,
+        and its row says which."""
+
+    def death(self, attempt_id: int) -> Death | None:
+        """What is known of the end of an attempt that died; None where nothing is, or where it has not."""
 
     def kill(self, attempt_ids: Collection[int]) -> None:
         """End attempts now, with every process they started; their slots are free within 5 s."""

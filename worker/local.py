@@ -7,14 +7,15 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from worker import deaths, gpu_memory
 from worker.devices import Place
-from worker.engine import Slot
+from worker.engine import Death, Slot
 from worker.order import Order, Setting
 from worker.processes import end_groups, identity
 
@@ -34,6 +35,7 @@ class Child:
             **os.environ,
             **dict.fromkeys(THREAD_VARIABLES, str(place.threads)),
             "CUDA_VISIBLE_DEVICES": place.visible,
+            "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # a GPU's index means the same to torch and to nvidia-smi
             "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
         }
         self._process = subprocess.Popen(
@@ -108,9 +110,20 @@ class LocalEngine:
     Args:
         places: of `worker.devices.share`, one slot each.
         setting: for every child; device and threads are replaced by the place's.
+        gpu: free and total memory of a GPU by its CUDA_VISIBLE_DEVICES, None where it cannot be read.
+        oom_kills: how many processes the kernel has ended for want of memory.
     """
 
-    def __init__(self, places: Sequence[Place], setting: Setting) -> None:
+    def __init__(
+        self,
+        places: Sequence[Place],
+        setting: Setting,
+        *,
+        gpu: Callable[[str], gpu_memory.Memory | None] = gpu_memory.read,
+        oom_kills: Callable[[], int] = deaths.oom_kills,
+    ) -> None:
+        self._gpu, self._out_of_memory = gpu, deaths.OutOfMemory(oom_kills)
+        self._deaths = deaths.Deaths()
         self._host = platform.node()
         self._setting = setting.to_json()
         self._places = {f"{self._host}/{place.name}": place for place in places}
@@ -128,7 +141,8 @@ class LocalEngine:
             if child is None or not child.ready or child.attempt_id is not None or name in occupied:
                 continue
             spare += 1
-            answer = answer or Slot(name, child.process, self._places[name].threads)
+            if answer is None and self._has_room(self._places[name]):
+                answer = Slot(name, child.process, self._places[name].threads)
         return answer if spare > 0 else None
 
     def place(self, slot: Slot, order: Order) -> None:
@@ -142,6 +156,10 @@ class LocalEngine:
         """The attempts that run; children that died are replaced."""
         self._tend()
         return frozenset(c.attempt_id for c in self._children.values() if c and c.attempt_id is not None)
+
+    def death(self, attempt_id: int) -> Death | None:
+        """The exit status of its child, read as far as it goes."""
+        return self._deaths.of(attempt_id)
 
     def kill(self, attempt_ids: Collection[int]) -> None:
         """End these attempts' process groups and replace their children."""
@@ -167,8 +185,16 @@ class LocalEngine:
         self._children = dict.fromkeys(self._places)
         self._not_before = dict.fromkeys(self._places, float("inf"))
 
+    def _has_room(self, place: Place) -> bool:
+        """Whether a GPU that is shared by a declared fraction has that much memory free, whoever uses the rest."""
+        if place.fraction is None:
+            return True
+        memory = self._gpu(place.visible)
+        return memory is None or memory.has_room(place.fraction)
+
     def _tend(self) -> None:
         """Hear every child, bury the dead with what they left running, and start new ones."""
+        out_of_memory = self._out_of_memory.recently()
         for name, child in self._children.items():
             if child is not None:
                 child.listen()
@@ -176,11 +202,14 @@ class LocalEngine:
                     continue
                 end_groups([child.pid])
                 status = child.bury()
+                if child.attempt_id is not None:
+                    self._deaths.add(child.attempt_id, deaths.of_status(status, out_of_memory))
                 self._children[name] = None
                 self._failures[name] = 0 if child.ready else self._failures[name] + 1
                 delay_s = min(LONGEST_RESPAWN_DELAY_S, 2.0 ** self._failures[name] - 1.0)
                 self._not_before[name] = time.monotonic() + delay_s
-                log.warning("The child of slot %s ended with status %d", name, status)
+                level = logging.INFO if status == 0 else logging.WARNING  # 0: by itself, to be replaced
+                log.log(level, "The child of slot %s ended with status %d", name, status)
             if self._children[name] is None and time.monotonic() >= self._not_before[name]:
                 place = self._places[name]
                 setting = Setting(**{**self._setting, "device": place.device, "threads": place.threads})

@@ -19,6 +19,8 @@ class Setting:
         device, threads: of `sparseift.training.run.run`.
         lease_ttl_s: of its attempts.
         time_limit_s: of one attempt; None for no limit.
+        hang_limit_s: longest silence of a training thread; None for no limit.
+        leak_limit_bytes: by which an idle child's resident memory may have grown since it was started.
         runner: "module:attribute" with the signature of `sparseift.training.run.run`; the operator's choice.
     """
 
@@ -30,6 +32,8 @@ class Setting:
     lease_ttl_s: float
     time_limit_s: float | None = None
     runner: str = RUNNER
+    hang_limit_s: float | None = None
+    leak_limit_bytes: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; `Setting(**value)` inverts it."""
