@@ -5,7 +5,7 @@ from typing import Any
 
 from sparseift.records import Metric
 
-METHODS = {"static": "static", "set": "SET", "rigl": "RigL"}
+METHODS = {"static": "static", "set": "SET", "rigl": "RigL", "snfs": "SNFS", "granet": "GraNet", "gmp": "GMP"}
 
 
 def family_name(family: str) -> str:
@@ -33,8 +33,8 @@ def schedule_text(configuration: Mapping[str, Any] | None) -> str:
         return ""
     text = METHODS.get(schedule["method"], schedule["method"])
     if "delta_t_steps" in schedule:
-        text += (
-            f", ΔT {schedule['delta_t_steps']} steps, α₀ {schedule['drop_fraction']:.2f} {schedule['anneal']}"
-            f" to {100 * schedule['t_end_fraction']:.0f} %"
-        )
+        text += f", ΔT {schedule['delta_t_steps']} steps"
+        if "drop_fraction" in schedule:  # gradual pruning drops no share
+            text += f", α₀ {schedule['drop_fraction']:.2f} {schedule['anneal']}"
+        text += f" to {100 * schedule['t_end_fraction']:.0f} %"
     return text if schedule["distribution"] == "uniform" else f"{text}, {schedule['distribution'].upper()}"

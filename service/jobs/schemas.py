@@ -10,7 +10,7 @@ from pydantic.functional_validators import AfterValidator, BeforeValidator
 from sparseift import catalog
 from sparseift.records import Budget, JobSpec, Scope, Space
 
-Method = Literal["static", "set", "rigl"]
+Method = Literal["static", "set", "rigl", "snfs"]  # masks.schedules.SEARCHABLE_METHODS
 Anneal = Literal["cosine", "constant", "linear"]
 Distribution = Literal["uniform", "erk"]
 JobState = Literal["queued", "running", "paused", "stopping", "succeeded", "failed", "cancelled"]

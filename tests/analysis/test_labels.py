@@ -1,4 +1,5 @@
-from analysis.labels import family_name, metric_title, schedule_text, short_family_name
+from analysis.labels import METHODS, family_name, metric_title, schedule_text, short_family_name
+from sparseift.masks.schedules import METHODS as MASK_METHODS
 from sparseift.masks.schedules import MaskSchedule
 from sparseift.records import Configuration, Metric
 
@@ -19,5 +20,8 @@ def test_schedules_come_from_canonical_configurations() -> None:
     assert schedule_text(rigl) == "RigL, ΔT 100 steps, α₀ 0.30 cosine to 75 %"
     static = Configuration("sparse_wide", 0.75, MaskSchedule(method="static", distribution="erk")).canonical()
     assert schedule_text(static) == "static, ERK"
+    pruned = Configuration("sparse_wide", 0.75, MaskSchedule(method="gmp")).canonical()
+    assert schedule_text(pruned) == "GMP, ΔT 100 steps to 75 %"
+    assert set(METHODS) == set(MASK_METHODS)
     assert schedule_text(Configuration("dense").canonical()) == ""
     assert schedule_text(None) == ""

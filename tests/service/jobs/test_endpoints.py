@@ -1,15 +1,17 @@
 """Submitting, listing, showing and cancelling jobs."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from starlette.testclient import TestClient
 
 from service.examples import DEMO_JOB, SMALLEST_JOB
+from service.jobs.schemas import Method
 from service.planner import ChildPlanner, PlannerUnavailable
 from service.settings import Settings
 from sparseift.errors import Infeasible, NothingToTransform
+from sparseift.masks.schedules import SEARCHABLE_METHODS
 from store import jobs
 from store.sessions import Database
 from tests.service import history
@@ -22,6 +24,10 @@ def submit(client: TestClient, expected: int = 201, **changes: Any) -> dict[str,
     assert response.status_code == expected, response.text
     found: dict[str, Any] = response.json()
     return found
+
+
+def test_a_search_may_propose_what_the_library_calls_searchable() -> None:
+    assert get_args(Method) == SEARCHABLE_METHODS
 
 
 def test_a_submission_is_stored_with_every_default_and_its_plan(client: TestClient, database: Database) -> None:
@@ -82,9 +88,9 @@ def test_a_dry_run_stores_nothing(edge: TestClient) -> None:
         (
             {"space": {"methods": []}},
             "invalid-request",
-            "space.methods is []: it must hold at least one of static, set, rigl.",
+            "space.methods is []: it must hold at least one of static, set, rigl, snfs.",
         ),
-        ({"space": {"methods": ["magic"]}}, "invalid-request", "'static', 'set' or 'rigl'"),
+        ({"space": {"methods": ["magic"]}}, "invalid-request", "'static', 'set', 'rigl' or 'snfs'"),
         ({"space": {"delta_t_steps": [100, 10]}}, "invalid-request", "low <= high"),
         ({"space": {"drop_fraction": [0.0, 0.5]}}, "invalid-request", "greater than 0"),
         ({"space": {"t_end_fraction": [0.5]}}, "invalid-request", "t_end_fraction"),
