@@ -85,6 +85,23 @@ def plan_point(
     return sized.point(family, nominal_sparsity, scale)
 
 
+def skeleton(
+    card: ModelCard,
+    arguments: Arguments,
+    shape: DataShape,
+    family: str,
+    nominal_sparsity: float,
+    *,
+    scope: Scope = "model",
+    nonlinearity: str = "default",
+) -> nn.Module:
+    """The model of `plan_point`, or the dense one, on the meta device and without masks; errors as `plan_point`."""
+    with torch.device("meta"):
+        if family == DENSE:
+            return _build(card, card.resolve(arguments), shape)
+        return _sized(card, arguments, shape, family, nominal_sparsity, nonlinearity, Masking(scope))[0]
+
+
 def dense_point(card: ModelCard, arguments: Arguments, shape: DataShape) -> Point:
     """The baseline."""
     dense = dense_network(card, arguments, shape)

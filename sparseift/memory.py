@@ -4,7 +4,7 @@ Masked kernels are dense: a masked weight, its gradient and its moments are stor
 top.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -34,8 +34,8 @@ class MemoryEstimate:
         gradients: of the parameters that ask for one.
         optimizer_state: momenta of the same parameters.
         masks: of the model's masked weights.
-        activations: what autograd saves in one forward of the batch, each storage once; the loss is not in it
-            (cross-entropy over a vocabulary keeps another copy of the logits).
+        activations: what autograd saves in one forward of the batch, each storage once, and in the loss if one is given
+            (cross-entropy over a vocabulary keeps as much as the logits take).
     """
 
     weights: int
@@ -58,6 +58,7 @@ def training_memory(
     optimizer: str = "adamw",
     mask_bytes: float = 1.0,
     dtype: torch.dtype | None = None,
+    loss: Callable[[Any], Tensor] | None = None,
 ) -> MemoryEstimate:
     """Estimate the memory of one training step; nothing is allocated, unless the forward looks at values.
 
@@ -73,6 +74,7 @@ def training_memory(
         optimizer: a key of `STATE_PER_WEIGHT`.
         mask_bytes: per masked weight: 1 as stored in the model; 1/8 packed.
         dtype: of parameters, gradients, state, and activations; None for the model's own.
+        loss: from the model's output for the batch to the loss; None leaves out what a loss keeps.
 
     Raises:
         UnknownName: no such optimizer.
@@ -92,19 +94,21 @@ def training_memory(
         gradients=trained,
         optimizer_state=trained * STATE_PER_WEIGHT[optimizer],
         masks=int(sum(m.numel() for m in masks.values()) * mask_bytes),
-        activations=_activations(model, example_input, batch_size, dtype),
+        activations=_activations(model, example_input, batch_size, dtype, loss or (lambda out: out)),
     )
 
 
-def _activations(model: nn.Module, example: Example, batch_size: int, dtype: torch.dtype | None) -> int:
+def _activations(
+    model: nn.Module, example: Example, batch_size: int, dtype: torch.dtype | None, loss: Callable[[Any], Any]
+) -> int:
     try:
         with _FusedAttention():
-            return _saved(model, meta_stand_ins(model), example, batch_size, dtype)
+            return _saved(model, meta_stand_ins(model), example, batch_size, dtype, loss)
     except Exception as error:
         on_meta = error
     try:
         # Two samples at least: batch norm refuses to normalise one value.
-        two, three = (_saved(model, real_stand_ins(model), example, n, dtype) for n in (2, 3))
+        two, three = (_saved(model, real_stand_ins(model), example, n, dtype, loss) for n in (2, 3))
     except Exception as error:
         raise InvalidValue(
             f"The forward of {type(model).__name__} does not run on the meta device: {on_meta}; "
@@ -113,7 +117,14 @@ def _activations(model: nn.Module, example: Example, batch_size: int, dtype: tor
     return two + (batch_size - 2) * (three - two)
 
 
-def _saved(model: nn.Module, stand_ins: StandIns, example: Example, batch_size: int, dtype: torch.dtype | None) -> int:
+def _saved(
+    model: nn.Module,
+    stand_ins: StandIns,
+    example: Example,
+    batch_size: int,
+    dtype: torch.dtype | None,
+    loss: Callable[[Any], Any],
+) -> int:
     """Bytes that a training forward keeps for its backward, of storages that are not the model's own."""
     if dtype is not None:
         made = {id(t): _cast(t, dtype) for t in stand_ins.tensors.values()}
@@ -128,7 +139,7 @@ def _saved(model: nn.Module, stand_ins: StandIns, example: Example, batch_size: 
     with untouched(model), saved_for_backward() as saved, torch.inference_mode(False), torch.enable_grad():
         if not model.training:
             model.train()
-        call(model, stand_ins, args if args else kwargs)
+        loss(call(model, stand_ins, args if args else kwargs))
     return sum(size for storage, size in storages_of(saved).items() if storage not in own)
 
 

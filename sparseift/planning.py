@@ -5,20 +5,20 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 from sparseift import catalog
-from sparseift.building import dense_point, example_of, plan_point
+from sparseift.building import dense_point, example_of, plan_point, skeleton
 from sparseift.cards import DatasetCard, ModelCard
 from sparseift.errors import Infeasible, InvalidValue
 from sparseift.families.family import Family, check_nonlinearity
 from sparseift.families.wide import wide_size
-from sparseift.flops import count
 from sparseift.isoflop import with_nearest
+from sparseift.memory import training_memory
 from sparseift.records import DENSE, DataShape, JobSpec, Plan, Point
 from sparseift.training.recipes import resolve
 from sparseift.training_flops import training_flops
-
-BYTES_PER_PARAMETER = 16  # float32 weight, gradient and two optimizer moments; masks add one byte per masked weight
 
 
 def plan(spec_json: dict[str, Any]) -> dict[str, Any]:
@@ -116,14 +116,28 @@ def _point(
 def _memory_bytes(
     spec: JobSpec, card: ModelCard, shape: DataShape, dense: Point, points: tuple[Point, ...], batch: int
 ) -> int:
-    """Estimate of one training of the largest point: parameters with their optimizer state, and activations.
+    """Estimate of one training of the largest point: of each family, the one that executes most is looked at."""
+    feasible = [p for p in points if p.feasible] or [dense]
+    largest = {p.family: p for p in sorted(feasible, key=lambda p: p.executed_flops)}
 
-    Activations are the dense model's, scaled by the square root of the executed FLOPs' growth (a k times wider layer
-    executes k² the FLOPs on k times the activations): an estimate, said so wherever it is shown.
-    """
-    with torch.device("meta"):
-        model = catalog.load(card.build)(shape, **card.resolve(spec.model.arguments))
-    activations = count(model, example_of(shape)).activation_bytes * batch
-    feasible = [dense, *(p for p in points if p.feasible)]
-    growth = max(p.executed_flops / dense.executed_flops for p in feasible)
-    return int(max(p.parameters for p in feasible) * BYTES_PER_PARAMETER + activations * growth**0.5)
+    def estimate(point: Point) -> int:
+        model = skeleton(
+            card,
+            spec.model.arguments,
+            shape,
+            point.family,
+            point.nominal_sparsity,
+            scope=spec.scope,
+            nonlinearity=spec.nonlinearity,
+        )
+        optimizer = "adamw" if shape.task == "text" else "sgd_momentum"  # of the recipes
+        memory = training_memory(model, example_of(shape), batch, optimizer=optimizer, loss=_cross_entropy)
+        return memory.total + point.parameters  # a mask's byte for every weight, at most
+
+    return max(map(estimate, largest.values()))
+
+
+def _cross_entropy(logits: Tensor) -> Tensor:
+    """(…, outputs) against any targets: only what it keeps matters."""
+    logits = logits.flatten(0, -2)
+    return F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.int64, device=logits.device))

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from sparseift.errors import InvalidValue, UnknownName
 from sparseift.memory import saved_for_backward, storages_of, training_memory
@@ -94,6 +95,14 @@ def test_activations_are_what_a_real_forward_saves(name: str, wrap: Callable[[nn
     really = sum(size for storage, size in storages_of(saved).items() if storage not in own)
     assert estimated == really > 0
     out.sum().backward()
+
+
+def test_a_loss_keeps_its_log_probabilities() -> None:
+    def loss(logits: torch.Tensor) -> torch.Tensor:
+        return F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.int64, device=logits.device))
+
+    without, with_loss = (training_memory(mlp(), X, 5, loss=f).activations for f in (None, loss))
+    assert with_loss - without == 4 * 5 * 2 + 8 * 5 + 4  # log-probabilities, targets, and the weights' sum
 
 
 def test_fused_attention_does_not_keep_its_scores() -> None:
