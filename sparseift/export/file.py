@@ -23,7 +23,7 @@ from sparseift.export.recipe import CatalogModel, builder, catalog_recipe, recip
 from sparseift.export.tensors import Table, assign, digest_of, packed, tensors_of, value_of
 from sparseift.masks.state import SUFFIX, masks_of, owner_of
 from sparseift.replacement import Swaps
-from sparseift.squash import TARGET_SUFFIX
+from sparseift.plain import TARGET_SUFFIX
 
 FORMAT = 1
 METADATA, DIGEST = "sparseift", "sparseift_sha256"

@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_map
 from sparseift.errors import InvalidValue
 from sparseift.example import Example, arguments_of
 from sparseift.export.copies import copy_of
-from sparseift.squash import squash
+from sparseift.plain import squash
 
 
 def to_program(

@@ -9,7 +9,7 @@ import pytest
 from service.app import create_app
 from service.problems import CODES
 from service.settings import Settings
-from tests.docs import cli_reference
+from tests.docs import cli_reference, library_reference
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -40,6 +40,10 @@ def test_there_are_examples() -> None:
 
 def test_the_command_reference_is_the_commands_own_help() -> None:
     assert cli_reference.PAGE.read_text() == cli_reference.page(), "run: python tests/docs/cli_reference.py"
+
+
+def test_the_library_reference_is_the_docstrings() -> None:
+    assert library_reference.PAGE.read_text() == library_reference.page(), "run: python tests/docs/library_reference.py"
 
 
 def test_the_http_reference_has_every_route() -> None:

@@ -1,3 +1,4 @@
+import pkgutil
 import subprocess
 import sys
 
@@ -6,9 +7,15 @@ import sparseift
 
 def test_the_public_names_are_pinned() -> None:
     assert sparseift.__all__ == [
-        "Configuration", "FlopCount", "JobSpec", "MaskSchedule", "MaskTrainer", "Point", "build_sparse", "count",
+        "Card", "Configuration", "FlopCount", "FlopCounter", "JobSpec", "MaskSchedule", "MaskTrainer", "Point", "Ramp",
+        "Widener", "accelerate", "build_sparse", "card_of", "cost_table", "count", "dense_ladder", "dense_low_rank",
+        "grasp", "load", "magnitude", "masks_of", "plain_sparse", "plan_transform", "plan_widen", "read_card",
+        "remove_masks", "roles_of", "save", "snip", "squash", "static_erk", "to_layout", "to_onnx", "training_memory",
         "transform", "widen",
     ]  # fmt: skip
+    assert set(sparseift._HOMES) == set(sparseift.__all__)
+    modules = {info.name for info in pkgutil.iter_modules(sparseift.__path__)}
+    assert not modules & set(sparseift.__all__), "an imported submodule would hide the name"
     for name in sparseift.__all__:
         assert getattr(sparseift, name).__doc__
 

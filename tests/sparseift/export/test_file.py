@@ -18,7 +18,7 @@ from sparseift.export.recipe import CatalogModel
 from sparseift.families.blocks import Factorized
 from sparseift.masks.state import masks_of
 from sparseift.records import DataShape
-from sparseift.squash import squash
+from sparseift.plain import squash
 from tests.sparseift.export.samples import Net, assert_equal_bits, masked, sparse_net, state_of
 
 IMAGES = DataShape("images", (3, 8, 8), 10, 1000)

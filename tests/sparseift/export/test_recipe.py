@@ -13,7 +13,7 @@ from sparseift.export.recipe import builder, recipe_of
 from sparseift.families.blocks import Factorized, Packed
 from sparseift.families.kinds import plain, split
 from sparseift.masks.state import masks_of
-from sparseift.squash import squash
+from sparseift.plain import squash
 from tests.sparseift.export.samples import assert_equal_bits, masked
 
 transformers = pytest.importorskip("transformers")

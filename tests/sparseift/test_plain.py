@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from sparseift.families.blocks import Doped, Factorized, Packed, Parallel
-from sparseift.squash import remove_masks, squash
+from sparseift.plain import remove_masks, squash
 
 BLOCKS = {"parallel": (Parallel, 3), "factorized": (Factorized, 8), "doped": (Doped, 4)}
 LAYERS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
