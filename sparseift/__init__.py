@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from sparseift.masks.state import masks_of
     from sparseift.masks.trainer import MaskTrainer
     from sparseift.memory import training_memory
-    from sparseift.records import Configuration, JobSpec, Point
     from sparseift.plain import remove_masks, squash
+    from sparseift.records import Configuration, JobSpec, Point
     from sparseift.transformation import plan_transform, roles_of, transform
     from sparseift.widening import Widener, plan_widen, widen
 

@@ -10,8 +10,8 @@ import sparseift
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "library.md"
 HEAD = """# The library's public names
 
-Made from their docstrings by `python tests/docs/library_reference.py`; a test compares the two. `import sparseift` imports no
-torch; a name imports what it needs when it is first used. Everything else may change without notice.
+Made from their docstrings by `python tests/docs/library_reference.py`; a test compares the two. `import sparseift`
+imports no torch; a name imports what it needs when it is first used. Everything else may change without notice.
 
 [How to use them](../how-to/use-the-library.md)
 """

@@ -17,8 +17,8 @@ from sparseift.export.file import load, read_card, save
 from sparseift.export.recipe import CatalogModel
 from sparseift.families.blocks import Factorized
 from sparseift.masks.state import masks_of
-from sparseift.records import DataShape
 from sparseift.plain import squash
+from sparseift.records import DataShape
 from tests.sparseift.export.samples import Net, assert_equal_bits, masked, sparse_net, state_of
 
 IMAGES = DataShape("images", (3, 8, 8), 10, 1000)
