@@ -37,6 +37,7 @@ class Attribution(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         self.known = {storage_of(t) for t in (*parameters.values(), *others)}
         self.derived: list[Tensor] = []  # kept, so that no later storage gets a known one's address
         self.by_slice: dict[str, dict[tuple[int, int], int]] = {}
+        self.routed: set[str] = set()
         self.weight_free = 0
         self.first_read = ""
         self.activation_bytes = 0
@@ -53,7 +54,8 @@ class Attribution(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         written = [t for t in tree_leaves(out) if isinstance(t, Tensor) and storage_of(t) not in read]
         flops = flops_of(func, args, kwargs, out)
         if flops is not None:
-            self.book(flops, _factors(func._overloadpacket.__name__, tensors))
+            operator = func._overloadpacket.__name__
+            self.book(flops, _factors(operator, tensors), is_routed="grouped_mm" in operator)
         elif tensors and read <= self.known:
             self.derive(tensors, written)
         if not self.first_read:
@@ -74,10 +76,16 @@ class Attribution(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
             if name is not None and tensor.numel() == self.numels[name]:
                 self.names[storage_of(tensor)] = name
 
-    def book(self, flops: int, factors: Sequence[Tensor]) -> None:
-        """Add to the first factor that is a parameter, or to no weight."""
+    def book(self, flops: int, factors: Sequence[Tensor], *, is_routed: bool = False) -> None:
+        """Add to the first factor that is a parameter, or to no weight.
+
+        Args:
+            is_routed: whether data decide which part of the weight is used (a mixture of experts).
+        """
         for factor in factors:
             if name := self.name_of(factor):
+                if is_routed:
+                    self.routed.add(name)
                 slices = self.by_slice.setdefault(name, {})
                 key = _part(factor)
                 slices[key] = slices.get(key, 0) + flops
@@ -86,6 +94,8 @@ class Attribution(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
 
     def uses(self, name: str) -> int | None:
         """Multiply-accumulates of each weight of a parameter; None when its weights are not all used equally often."""
+        if name in self.routed:
+            return None
         numel = self.numels[name]
         slices = dict(self.by_slice[name])
         total = slices.pop((0, numel), 0) // (2 * numel)

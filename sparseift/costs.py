@@ -55,7 +55,8 @@ class CostTable:
     """What a model costs.
 
     Attributes:
-        layers: in the order of their first use; the last row is everything else.
+        layers: in the order of their first use, those of unevenly used weights after the others; the last row is
+            everything else.
         total: the sum of all rows; its density is that of all multiplied weights together.
     """
 

@@ -30,7 +30,7 @@ class FlopCount:
             multiply-accumulates per weight and sample (output positions for a convolution, tokens for a linear layer).
         weight_free_flops: of operators that read no parameter, per sample.
         uneven: FLOPs per sample of parameters whose weights are not all used equally often (the packed projection of a
-            cross attention, a slice of a weight): they have no uses, so no mask's savings can be told.
+            cross attention, a slice of a weight, routed experts): they have no uses, so no mask's savings can be told.
         first_read: the matrix-shaped parameter that is read first, counted or not (an embedding costs nothing).
         activation_bytes: written by all operators of the forward, per sample: an upper estimate of what a backward
             keeps.

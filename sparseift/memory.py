@@ -131,6 +131,7 @@ def _saved(
         stand_ins = StandIns(
             {name: made[id(t)] for name, t in stand_ins.tensors.items()},
             {name: made[id(t)] for name, t in stand_ins.parameters.items()},
+            stand_ins.device,
         )
     for name, parameter in stand_ins.parameters.items():
         parameter.requires_grad_(model.get_parameter(name).requires_grad)

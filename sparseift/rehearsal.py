@@ -1,6 +1,6 @@
 """One forward of a model that is left exactly as it was: on the meta device, or on its own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,15 +20,20 @@ class StandIns:
     Attributes:
         tensors: under every name of every parameter and buffer; what was shared is shared.
         parameters: under the first name of each parameter, in model order.
+        device: where they are; None for a model without any, which runs wherever its input is.
     """
 
     tensors: dict[str, Tensor]
     parameters: dict[str, Tensor]
+    device: torch.device | None
 
 
 def meta_stand_ins(model: nn.Module) -> StandIns:
     """Empty tensors on the meta device."""
-    return _stand_ins(model, lambda t: torch.empty_like(t, device="meta", memory_format=torch.contiguous_format))
+    tensors, parameters = _stand_ins(
+        model, lambda t: torch.empty_like(t, device="meta", memory_format=torch.contiguous_format)
+    )
+    return StandIns(tensors, parameters, torch.device("meta"))
 
 
 def real_stand_ins(model: nn.Module) -> StandIns:
@@ -48,7 +53,8 @@ def real_stand_ins(model: nn.Module) -> StandIns:
             return tensor.detach()
         return tensor.detach().clone()
 
-    return _stand_ins(model, stand_in)
+    tensors, parameters = _stand_ins(model, stand_in)
+    return StandIns(tensors, parameters, next((t.device for t in tensors.values()), None))
 
 
 def storage_of(tensor: Tensor) -> int:
@@ -60,7 +66,7 @@ def storage_of(tensor: Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)
 
 
-def _stand_ins(model: nn.Module, make: Any) -> StandIns:
+def _stand_ins(model: nn.Module, make: Callable[[Tensor], Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     # One stand-in per tensor, under each of its names: `functional_call`'s own tying would leave modules that are
     # registered twice with the stand-in.
     made: dict[int, Tensor] = {}
@@ -76,12 +82,12 @@ def _stand_ins(model: nn.Module, make: Any) -> StandIns:
                 if isinstance(tensor, nn.Parameter):
                     parameters[name] = made[id(tensor)]
             tensors[name] = made[id(tensor)]
-    return StandIns(tensors, parameters)
+    return tensors, parameters
 
 
 def call(model: nn.Module, stand_ins: StandIns, example: Example) -> Any:
     """The model's output for an example that is moved to the stand-ins' device."""
-    device = next((t.device for t in stand_ins.tensors.values()), tensors_of(example)[0].device)
+    device = stand_ins.device or tensors_of(example)[0].device
     if device.type != "meta" and any(t.is_meta for t in tensors_of(example)):
         raise InvalidValue("the example input is on the meta device and has no values")
     args, kwargs = on_device(example, device)

@@ -327,3 +327,15 @@ def test_hugging_face_llama_with_grouped_queries() -> None:
     attention = 2 * 2 * 2 * t * t * d  # two layers; keys and values are shared, their products are not
     assert sum(w.flops(w.numel) for w in counted.weights.values()) == 2 * t * (2 * block + d * vocabulary)
     assert counted.weight_free_flops == attention
+
+
+def test_routed_experts_are_uneven() -> None:
+    transformers = pytest.importorskip("transformers")
+    t, d, inner, experts, chosen = 6, 16, 32, 4, 2
+    config = transformers.MixtralConfig(
+        hidden_size=d, intermediate_size=inner, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=2,
+        vocab_size=50, num_local_experts=experts, num_experts_per_tok=chosen,
+    )  # fmt: skip
+    counted = count(transformers.MixtralForCausalLM(config), {"input_ids": torch.zeros(1, t, dtype=torch.int64)})
+    assert sum(counted.uneven.values()) == 2 * t * chosen * 3 * d * inner
+    assert counted.total == 2 * t * (4 * d * d + d * experts + chosen * 3 * d * inner + d * 50) + 2 * 2 * t * t * d
