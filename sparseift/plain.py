@@ -11,10 +11,8 @@ from torch import Tensor, nn
 
 from sparseift.families.blocks import Block, Doped, Factorized, Packed, Parallel
 from sparseift.families.kinds import Layer, like
-from sparseift.masks.state import SUFFIX
+from sparseift.masks.state import SUFFIX, TARGET_SUFFIX
 from sparseift.replacement import Swaps
-
-TARGET_SUFFIX = "_target"  # what a weight's mask is on its way to, where its density changes
 
 
 def remove_masks(model: nn.Module) -> nn.Module:

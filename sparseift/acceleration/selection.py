@@ -135,7 +135,7 @@ def _chosen(
             _check_fullness(matrix, layout)
             sparse = sparse_layer(layer, layout).eval()
             _check_outputs(sparse(x), expected)
-        except (InvalidValue, RuntimeError, NotImplementedError) as refusal:  # kernels that this device lacks
+        except Exception as refusal:  # what a device's kernels lack they say in their own ways
             refused[layout] = str(refusal)
         else:
             built[layout] = sparse

@@ -14,6 +14,15 @@ CITATION = (
 )
 
 
+# What the fields of a card hold where they hold something: a file may hold anything.
+KINDS: dict[tuple[str, ...], type | tuple[type, ...]] = {
+    ("family", "scale", "scope", "library_version", "notes", "citation"): str,
+    ("nominal_sparsity", "sparsity", "flop_ratio"): (int, float),
+    ("dense_flops", "sparse_flops", "executed_flops", "parameters", "nonzero_parameters"): int,
+    ("seeds", "schedule"): dict,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """What travels with the weights. FLOPs are forward FLOPs per sample (1 MAC = 2 FLOPs); None is unknown.
@@ -60,9 +69,15 @@ class Card:
             CheckpointError: it is no card.
         """
         try:
-            return cls(**value)
+            card = cls(**value)
         except TypeError as error:
             raise CheckpointError(f"The model card cannot be read: {error}.") from error
+        for names, kinds in KINDS.items():
+            for name in names:
+                given = value.get(name)
+                if given is not None and (not isinstance(given, kinds) or isinstance(given, bool)):
+                    raise CheckpointError(f"The model card cannot be read: its {name} is {given!r}.")
+        return card
 
 
 def card_of(

@@ -21,8 +21,7 @@ from sparseift.export import structure
 from sparseift.export.card import Card, library_version
 from sparseift.export.recipe import CatalogModel, builder, catalog_recipe, recipe_of
 from sparseift.export.tensors import Table, assign, digest_of, packed, tensors_of, value_of
-from sparseift.masks.state import SUFFIX, masks_of, owner_of
-from sparseift.plain import TARGET_SUFFIX
+from sparseift.masks.state import SUFFIX, TARGET_SUFFIX, masks_of, owner_of
 from sparseift.replacement import Swaps
 
 FORMAT = 1

@@ -3,7 +3,7 @@
 import pytest
 
 from sparseift.errors import CheckpointError
-from sparseift.export.card import CITATION, Card, card_markdown, card_of
+from sparseift.export.card import CITATION, KINDS, Card, card_markdown, card_of
 from sparseift.masks.schedules import MaskSchedule
 from sparseift.records import Point
 
@@ -34,6 +34,13 @@ def test_a_point_gives_a_card_that_json_carries() -> None:
 def test_what_is_no_card_is_refused() -> None:
     with pytest.raises(CheckpointError, match="colour"):
         Card.from_json({"colour": "blue"})
+    for wrong in ({"seeds": 5}, {"notes": []}, {"parameters": 1.5}, {"sparsity": "much"}, {"dense_flops": True}):
+        with pytest.raises(CheckpointError, match=f"its {next(iter(wrong))} is "):
+            Card.from_json(wrong)
+
+
+def test_every_field_has_a_kind() -> None:
+    assert {name for names in KINDS for name in names} == set(Card.__dataclass_fields__)
 
 
 def test_the_markdown_states_what_is_known_and_nothing_else() -> None:

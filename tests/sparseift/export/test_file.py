@@ -101,8 +101,10 @@ def test_what_a_mask_keeps_comes_back_even_where_it_is_zero(tmp_path: Path) -> N
     layer.register_buffer("weight_mask", torch.tensor([[1, 1, 0], [0, 0, 1]], dtype=torch.uint8))
     with torch.no_grad():
         layer.weight.copy_(torch.tensor([[1.5, 0.0, 0.0], [0.0, 0.0, float("nan")]]))
+    layer.register_buffer("weight_target", torch.tensor([3, 5]))  # of a density ramp
     save(nn.Sequential(layer), tmp_path / "file")
     restored = load(tmp_path / "file", nn.Sequential(nn.Linear(3, 2)))[0]
+    assert torch.equal(restored.weight_target, torch.tensor([3, 5]))
     assert restored.weight_mask.tolist() == [[1, 1, 0], [0, 0, 1]]
     assert restored.weight_mask.dtype == torch.uint8
     assert str(restored.weight.tolist()) == "[[1.5, 0.0, 0.0], [0.0, 0.0, nan]]"

@@ -8,12 +8,14 @@ import torch
 from torch import nn
 
 from sparseift.errors import CheckpointError, InvalidValue
+from sparseift.export.card import card_of
 from sparseift.export.file import load, save
 from sparseift.export.recipe import builder, recipe_of
 from sparseift.families.blocks import Factorized, Packed
 from sparseift.families.kinds import plain, split
 from sparseift.masks.state import masks_of
 from sparseift.plain import squash
+from sparseift.transformation import transform
 from tests.sparseift.export.samples import assert_equal_bits, masked
 
 transformers = pytest.importorskip("transformers")
@@ -94,6 +96,22 @@ def test_gpt2s_packed_and_transposed_layers_come_back(tmp_path: Path) -> None:
         torch.testing.assert_close(forward(restored), forward(what))
     assert type(restored.get_submodule("transformer.h.0.mlp.c_fc")) is nn.Linear
     assert not masks_of(restored)
+
+
+@pytest.mark.parametrize("family", ["sparse_parallel", "sparse_factorized", "sparse_doped"])
+@pytest.mark.parametrize("name", ["gpt2", "llama", "bert", "vit"])
+def test_whatever_transform_makes_comes_back(tmp_path: Path, name: str, family: str) -> None:
+    model = tiny(name)
+    if name == "vit":
+        example = {"pixel_values": torch.ones(1, 3, 8, 8)}
+    else:
+        example = {"input_ids": torch.zeros(1, 8, dtype=torch.int64)}
+    point = transform(model, family, 0.5, example, scope="masked_layers")
+    written = save(model, tmp_path / "file", card_of(point, scope="masked_layers"))
+    restored = load(tmp_path / "file")
+    assert_equal_bits(restored, model)
+    torch.testing.assert_close(forward(restored), forward(model))
+    assert written.nonzero_parameters == point.nonzero_parameters
 
 
 def test_recipes_hold_no_code_and_no_place(tmp_path: Path) -> None:
