@@ -72,7 +72,8 @@ class MaskSchedule:
     Attributes:
         method: "static" (masks never change), "set" (grow at random), "rigl" (grow where |gradient| is largest), "snfs"
             (where the optimizer's |momentum| is largest; layers keep their counts), "granet" (rigl on a density ramp)
-            or "gmp" (a ramp alone: the smallest weights go and none comes back).
+            or "gmp" (a ramp alone: the smallest weights go and none comes back). Whatever the method, every layer goes
+            to its own solved count, so that FLOPs are exact: SNFS's and GraNet's exchange between layers is left out.
         delta_t_steps: ΔT, optimizer steps between mask updates; ignored by "static", where `canonical` drops it.
         drop_fraction: α₀, the share of a layer's active weights dropped at the first update, in (0, 1).
         anneal: how α falls from α₀ at step 0 to T_end: "cosine", "linear", or "constant".

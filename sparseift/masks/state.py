@@ -73,6 +73,8 @@ def attach_masks(
             layout.check_count(name, number)
         if scores is not None and (name not in scores or scores[name].shape != weight.shape):
             raise InvalidValue(f"There are no scores of shape {tuple(weight.shape)} for '{name}'.")
+        if scores is not None and bool(scores[name].isnan().any()):
+            raise InvalidValue(f"The scores of '{name}' hold NaN; a mask is chosen by numbers.")
         masks[name] = draw(layout, weight.shape, active, None if scores is None else scores[name], generator)
     for name, mask in masks.items():
         module, leaf = owner_of(model, name)

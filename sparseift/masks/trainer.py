@@ -170,7 +170,7 @@ class MaskTrainer:
             torch._foreach_add_([local(self._gradient_sums[name]) for name in known], terms)
         new = [name for name in gradients if name not in self._gradient_sums]
         if new:
-            terms = [gradients[name].detach() for name in new]
+            terms = [gradients[name] for name in new]
             copies = torch._foreach_div(terms, 1.0 if scale is None else scale)
             self._gradient_sums.update(zip(new, copies, strict=True))
 

@@ -47,7 +47,7 @@ def drop_and_grow(
             is lowest in the whole layer, and each pool grows back to its own target.
         target: active weights afterwards, a number that the layout allows; None keeps the count.
     """
-    before = mask.reshape(-1).clone()  # what `mask` holds is about to change in place
+    before = mask.reshape(-1)  # perhaps a view: what it holds changes with `mask`, in the end
     if layout is None or layout.is_flat:
         after = _flat(weight, signal, before, method, drop_fraction, generator, target)
     else:

@@ -5,6 +5,7 @@ compared exactly, weights to 1e-12.
 """
 
 import socket
+import warnings
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from sparseift.masks.schedules import MaskSchedule, Ramp
 from sparseift.masks.state import attach_masks, masks_of
-from sparseift.masks.trainer import MaskTrainer
+from sparseift.masks.trainer import MaskTrainer, SkippedUpdate
 
 STEPS = 9
 BATCH = 8
@@ -24,12 +25,15 @@ CASES = {
     "set, gradients masked": MaskSchedule("set", delta_t_steps=3, t_end_fraction=1.0),
     "granet, 2:4": MaskSchedule("granet", 2, t_end_fraction=1.0, structure="2:4", ramp=Ramp(0.5, 0.0, 0.7)),
 }
-SIZES = {"0.weight": (24, 12), "2.weight": (6, 24)}  # (out, in); two shards each along the outputs
+SIZES = {
+    "0.weight": (24, 12),
+    "2.weight": (7, 24),
+}  # (out, in); two shards each along the outputs, of 4 and 3 in the second
 
 
 def sparse_model(schedule: MaskSchedule) -> nn.Sequential:
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(12, 24), nn.Tanh(), nn.Linear(24, 6)).double()
+    model = nn.Sequential(nn.Linear(12, 24), nn.Tanh(), nn.Linear(24, 7)).double()
     final = {name: out * inputs // 4 for name, (out, inputs) in SIZES.items()}
     start = {n: 2 * count for n, count in final.items()} if schedule.ramp else final
     attach_masks(model, start, seed=1, structure=schedule.structure, targets=final)
@@ -39,7 +43,7 @@ def sparse_model(schedule: MaskSchedule) -> nn.Sequential:
 def data() -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(5)
     x = torch.randn(STEPS, BATCH, 12, generator=generator, dtype=torch.float64)
-    return x, torch.randint(6, (STEPS, BATCH), generator=generator)
+    return x, torch.randint(7, (STEPS, BATCH), generator=generator)
 
 
 def train(model: nn.Module, named: nn.Module, schedule: MaskSchedule, part: slice) -> dict[str, Tensor]:
@@ -93,7 +97,27 @@ def process(rank: int, world: int, port: int, folder: str) -> None:
             model = sparse_model(schedule)
             state = train(distributed(model, kind), model, schedule, slice(rank * share, (rank + 1) * share))
             torch.save(state, Path(folder) / f"{kind}, {case}-{rank}.pt")
+    check_a_nan_on_one_process_stops_all(rank)
     torch.distributed.destroy_process_group()
+
+
+def check_a_nan_on_one_process_stops_all(rank: int) -> None:
+    schedule = MaskSchedule("rigl", delta_t_steps=1, t_end_fraction=1.0)
+    model = sparse_model(schedule)
+    wrapped = distributed(model, "fsdp2")
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    trainer = MaskTrainer(wrapped, optimizer, schedule, STEPS, seed=3)
+    before = model[0].weight_mask.clone()
+    x, y = data()
+    nn.functional.cross_entropy(wrapped(x[0]), y[0]).backward()
+    if rank == 1:
+        model[0].weight.grad.to_local()[0, 0] = float("nan")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        optimizer.step()
+    assert any(w.category is SkippedUpdate for w in caught)
+    assert trainer.skipped_updates == 1
+    assert torch.equal(model[0].weight_mask, before)
 
 
 def free_port() -> int:

@@ -4,10 +4,12 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
 from sparseift.errors import InvalidValue, UnknownName
 from sparseift.ledger import Weight
 from sparseift.masks.layouts import choose, draw, from_units, to_units, unit_scores
+from sparseift.masks.state import attach_masks, masks_of
 from sparseift.masks.structures import parse, start_counts
 
 NAMES = ("unstructured", "2:4", "1:4", "4:8", "block:4", "constant_fan_in", "channel", "head_balanced:2")
@@ -105,6 +107,22 @@ def test_refusals() -> None:
     ):
         with pytest.raises(InvalidValue, match=f"needs {what}.*multiples"):
             parse(name).layout(shape)
+
+
+def test_a_refused_mask_leaves_the_model_as_it_was() -> None:
+    model = nn.Sequential(nn.Linear(8, 8), nn.Linear(6, 8))
+    weight = model[0].weight.detach().clone()
+    for arguments, reason in (
+        ({"structure": "2:4"}, "needs inputs"),
+        ({"structure": "constant_fan_in", "nonzeros": {"0.weight": 12}}, "cannot have 12"),
+        ({"scores": {"0.weight": torch.ones(8, 8)}}, "no scores of shape"),
+        ({"scores": {"0.weight": torch.full((8, 8), float("nan"))}}, "hold NaN"),
+    ):
+        nonzeros = arguments.pop("nonzeros", {"0.weight": 16, "1.weight": 16})
+        with pytest.raises(InvalidValue, match=reason):
+            attach_masks(model, nonzeros, seed=0, **arguments)  # type: ignore[arg-type]
+        assert not masks_of(model)
+        assert torch.equal(model[0].weight, weight)
 
 
 def test_where_a_ramp_starts() -> None:

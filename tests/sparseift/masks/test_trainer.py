@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sparseift.errors import CheckpointError, InvalidValue
 from sparseift.masks.optimizers import initial_value
 from sparseift.masks.schedules import MaskSchedule
-from sparseift.masks.state import attach_random_masks, masks_of
+from sparseift.masks.state import attach_masks, masks_of
 from sparseift.masks.trainer import MaskTrainer, SkippedUpdate
 from tests.sparseift.masks.reference import ReferenceTrainer
 
@@ -41,7 +41,7 @@ def model_with_masks(density: float = 0.3, dtype: torch.dtype = torch.float64) -
         nn.ReLU(), nn.Linear(20, 5),
     ).to(dtype)  # fmt: skip
     weights = {n: p for n, p in model.named_parameters() if p.ndim > 1}
-    attach_random_masks(model, {n: int(density * p.numel()) for n, p in weights.items()}, seed=1)
+    attach_masks(model, {n: int(density * p.numel()) for n, p in weights.items()}, seed=1)
     return model
 
 
@@ -296,7 +296,7 @@ def test_optimizers_that_are_not_elementwise_see_masked_gradients_only(name: str
     def two_layers() -> nn.Sequential:
         torch.manual_seed(0)
         model = nn.Sequential(nn.Flatten(), nn.Linear(72, 20), nn.ReLU(), nn.Linear(20, 5))
-        attach_random_masks(model, {"1.weight": 300, "3.weight": 30}, seed=0)
+        attach_masks(model, {"1.weight": 300, "3.weight": 30}, seed=0)
         return model
 
     ours, theirs = two_layers(), two_layers()
@@ -397,7 +397,7 @@ class CountOperators(TorchDispatchMode):
 def test_a_step_adds_one_operator_and_no_host_sync_whatever_the_depth(depth: int) -> None:
     def calls(masked: bool) -> list[str]:
         model = nn.Sequential(*(nn.Linear(8, 8) for _ in range(depth)))
-        attach_random_masks(model, {f"{i}.weight": 20 for i in range(depth)}, seed=0)
+        attach_masks(model, {f"{i}.weight": 20 for i in range(depth)}, seed=0)
         optimizer = torch.optim.AdamW(model.parameters(), fused=True)
         if masked:
             MaskTrainer(model, optimizer, MaskSchedule("rigl", delta_t_steps=100), total_steps=1000, seed=0)
@@ -409,6 +409,22 @@ def test_a_step_adds_one_operator_and_no_host_sync_whatever_the_depth(depth: int
     extra = len(calls(masked=True)) - len(calls(masked=False))
     assert extra == 1
     assert not any("local_scalar" in c or "item" in c for c in calls(masked=True))
+
+
+def test_summed_gradients_add_one_operator_on_the_steps_that_count() -> None:
+    model = nn.Sequential(*(nn.Linear(8, 8) for _ in range(6)))
+    attach_masks(model, {f"{i}.weight": 20 for i in range(6)}, seed=0)
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    MaskTrainer(model, optimizer, MaskSchedule("rigl", delta_t_steps=9, gradient_steps=4), total_steps=1000, seed=0)
+    model(torch.ones(2, 8)).sum().backward()
+    seen = []
+    for _ in range(8):
+        with CountOperators() as counter:
+            optimizer.step()
+        seen.append(len(counter.calls))
+        assert not any("local_scalar" in c for c in counter.calls)
+    # Steps 6 to 9 count; the first of a run makes the optimizer's state.
+    assert [n - seen[1] for n in seen[1:]] == [0, 0, 0, 0, 1, 1, 1]
 
 
 def test_no_default_is_shared_between_trainers() -> None:
