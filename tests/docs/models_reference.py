@@ -25,8 +25,8 @@ TOLERANCE = 1e-3  # of the dense model's FLOPs: what is further off is refused
 HEAD = f"""# Models
 
 What `transform` and `widen` make of known models at a nominal sparsity of {NOMINAL:g}. Where that is refused, the
-reason stands there, and below it the nearest feasible sparsity. Made by `python tests/docs/models_reference.py` on the meta
-device, without a byte of weights; a test compares the two.
+reason stands there, and below it the nearest feasible sparsity. Made by `python tests/docs/models_reference.py` on the
+meta device, without a byte of weights; a test compares the two.
 
 *Layers*: transformed + masked only (1×1 shortcuts); a layer that packs q, k and v is one, and becomes three blocks.
 *FLOPs*: of the whole forward pass, attention and head included, over the dense model's. *Parameters stored* are those
