@@ -1,0 +1,121 @@
+"""What runs on Ray's nodes: one actor per attempt, which owns its row as a local child does, and the sweeping up after
+it. Nodes import this module, so the repository must be on their PYTHONPATH."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from sparseift import catalog
+from store import attempts
+from store.errors import StoreError
+from store.sessions import Database
+from worker.attempt import Runner, execute
+from worker.child import write_to
+from worker.failures import describe
+from worker.local import THREAD_VARIABLES
+from worker.order import Order, Setting
+from worker.outage import ORPHAN_AFTER_S, OUTAGES, write
+from worker.processes import end_groups, find, identity
+from worker.ray_api import ray
+from worker.watchdog import watched
+
+MARK = "SPARSEIFT_ATTEMPT"  # in the environment of whatever an attempt starts, in which session ever
+
+log = logging.getLogger(__name__)
+
+
+class AttemptActor:
+    """One attempt, in a process of its own that ends with it. Nobody needs to wait for it.
+
+    Args:
+        setting: as JSON; it holds the database's URL, which travels as an argument: Ray writes the environments of
+            `runtime_env` into its logs, arguments into none.
+        order: as JSON.
+        mark: unique among attempts.
+    """
+
+    def __init__(self, setting: dict[str, Any], order: dict[str, Any], mark: str) -> None:
+        if os.getpgid(0) != os.getpid():
+            os.setsid()
+        self._setting, self._order = Setting(**setting), Order.from_json(order)
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(self._setting.threads)), **{MARK: mark})
+        if self._setting.device == "cpu":
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        self._hand_back = threading.Event()
+
+    def about(self) -> str:
+        """The process's identity."""
+        return identity(os.getpid())
+
+    def hand_back(self) -> None:
+        """Ask the attempt to save a checkpoint and end."""
+        self._hand_back.set()
+
+    def run(self) -> None:
+        """Run the attempt, write its outcome, and end this process."""
+        order, setting = self._order, self._setting
+        log_file = Path(setting.artifacts) / order.log_path
+        write_to(log_file)
+        sys.stdout = sys.stderr = log_file.open("a", buffering=1, encoding="utf-8")  # Ray has put its own there
+        logging.basicConfig(
+            level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr, force=True
+        )
+        database = Database(setting.database_url)
+        try:
+            me = self.about()
+            write(database, lambda s: attempts.set_process(s, order.attempt_id, order.token, me), setting.lease_ttl_s)
+            runner: Runner = catalog.load(setting.runner)  # imports torch
+            guarded = watched(runner, order, database, setting.hang_limit_s)
+            execute(order, setting, database, guarded, self._hand_back)
+        except (StoreError, *OUTAGES) as error:
+            log.warning("Attempt %d does not begin: %s", order.attempt_id, error)
+        except Exception as error:  # of the runner's import; `execute` raises none
+            log.exception("Attempt %d cannot begin", order.attempt_id)
+            message = describe(error)
+            write(database, lambda s: attempts.lose(s, order.attempt_id, message, token=order.token), ORPHAN_AFTER_S)
+        finally:
+            database.close()
+            for child in psutil.Process().children(recursive=True):
+                _signal(child, signal.SIGKILL)
+            ray.actor.exit_actor()
+
+
+def sweep(victims: Sequence[tuple[str, str]]) -> None:
+    """End what is left of attempts on this machine, and wait: groups, descendants, and whatever bears their mark.
+
+    Args:
+        victims: (mark, identity of the actor's process or "" where it never told).
+    """
+    groups, marks = [], {mark for mark, _ in victims}
+    for _, name in victims:
+        leader = int(name.partition("@")[0] or 0)
+        if leader and (find(name) is not None or not psutil.pid_exists(leader)):  # else the number is another's now
+            groups.append(leader)
+    marked = [process for process in psutil.process_iter() if _mark_of(process) in marks]
+    for process in marked:
+        _signal(process, signal.SIGTERM)
+    end_groups(groups)
+    for process in marked:
+        _signal(process, signal.SIGKILL)
+
+
+def _mark_of(process: psutil.Process) -> str | None:
+    try:
+        mark: str | None = process.environ().get(MARK)
+    except (psutil.Error, OSError):  # gone, or another user's
+        return None
+    return mark
+
+
+def _signal(process: psutil.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return
