@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from sparseift.errors import CheckpointError, InvalidValue
 from sparseift.families.kinds import is_hugging_face_conv1d
+from sparseift.masks.checks import check_fit
 from sparseift.masks.factors import factor_of
-from sparseift.masks.layouts import check_mask
+from sparseift.masks.gradients import add_up
 from sparseift.masks.metrics import itop
 from sparseift.masks.optimizers import check_momentum, momentum_of, needs_masked_gradients, reset_state
 from sparseift.masks.schedules import MaskSchedule
@@ -70,7 +71,8 @@ class MaskTrainer:
             name: parsed.layout(tuple(w.shape), is_hugging_face_conv1d(owner_of(model, name)[0]))
             for name, w in self._weights.items()
         }
-        self._check_masks()
+        self._targets = targets_of(model)
+        check_fit(schedule, total_steps, self._masks, self._layouts, self._targets)
         device = local(next(iter(self._weights.values()))).device if self._weights else torch.device("cpu")
         self._generator = torch.Generator(device=device).manual_seed(seed)
         self._ever_active = {name: mask.bool() for name, mask in self._masks.items()}
@@ -107,28 +109,6 @@ class MaskTrainer:
         pairs = zip(self._masks.values(), self._weights.values(), before, strict=True)
         self._factors = [factor_of(mask, weight, previous) for mask, weight, previous in pairs]
 
-    def _check_masks(self) -> None:
-        """The masks against the schedule's structure and ramp; the counts that the ramp goes between."""
-        self._targets = targets_of(self._model)
-        schedule = self._schedule
-        for name, mask in self._masks.items():
-            check_mask(self._layouts[name], name, mask, schedule.structure)
-        if not self._masks:
-            return
-        if (schedule.ramp is None) != (not self._targets):
-            raise InvalidValue(
-                "The schedule has a ramp, but the masks were attached without a start density."
-                if schedule.ramp
-                else "The masks were attached with a start density, so the schedule must have a ramp."
-            )
-        if schedule.ramp and not schedule.count_updates(self._total_steps):
-            raise InvalidValue(
-                f"A run of {self._total_steps} steps makes no mask update with delta_t_steps {schedule.delta_t_steps}, "
-                "so its ramp would never reach the final density; delta_t_steps must be smaller."
-            )
-        if schedule.method == "gmp" and any(start < final for start, final in self._targets.values()):
-            raise InvalidValue("'gmp' grows nothing, so its ramp must start above the final density.")
-
     def _is_due(self, step: int) -> bool:
         return self._is_late or self._schedule.is_update_step(step, self._total_steps)
 
@@ -136,7 +116,8 @@ class MaskTrainer:
     def _before_step(self, _optimizer: torch.optim.Optimizer, _args: Any, _kwargs: Any) -> None:
         """Set dense gradients aside where an update sums them or the optimizer is to see masked ones; mask these."""
         if self._is_late or self._schedule.is_gradient_step(self.step + 1, self._total_steps):
-            self._collect()
+            # GradScaler lends a fused optimizer its scale, which the step is about to undo.
+            add_up(self._gradient_sums, self._gradients(), vars(self._optimizer).get("grad_scale"))
         gradients = self._gradients()
         if gradients and self._masks_gradients:
             factors = dict(zip(self._weights, self._factors, strict=True))
@@ -156,23 +137,6 @@ class MaskTrainer:
     def _gradients(self) -> dict[str, Tensor]:
         """Of the masked weights that have one; frozen and unused weights have none."""
         return {name: weight.grad for name, weight in self._weights.items() if weight.grad is not None}
-
-    @torch.no_grad()
-    def _collect(self) -> None:
-        """Add this step's dense gradients to the sums. A constant number of operators, no host sync."""
-        gradients = self._gradients()
-        scale = vars(self._optimizer).get("grad_scale")  # GradScaler's, which a fused optimizer is about to undo
-        known = [name for name in gradients if name in self._gradient_sums]
-        if known:
-            terms = [local(gradients[name]) for name in known]
-            if scale is not None:
-                terms = list(torch._foreach_div(terms, scale))
-            torch._foreach_add_([local(self._gradient_sums[name]) for name in known], terms)
-        new = [name for name in gradients if name not in self._gradient_sums]
-        if new:
-            terms = [gradients[name] for name in new]
-            copies = torch._foreach_div(terms, 1.0 if scale is None else scale)
-            self._gradient_sums.update(zip(new, copies, strict=True))
 
     @torch.no_grad()
     def _project(self) -> None:
