@@ -7,6 +7,7 @@ dense model, the structure that the sparse one has over it, and the table of ten
 
 import json
 import os
+import secrets
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ from torch import Tensor, nn
 from sparseift.errors import CheckpointError, InvalidValue, SparseIFTError
 from sparseift.export import structure
 from sparseift.export.card import Card, library_version
-from sparseift.export.recipe import CatalogModel, builder, catalog_recipe, recipe_of
-from sparseift.export.tensors import Table, assign, digest_of, packed, tensors_of, value_of
+from sparseift.export.recipe import CatalogModel, builder, catalog_recipes, recipe_of
+from sparseift.export.tensors import Table, assign, digest_of, packed, tensors_of, values_of
 from sparseift.masks.state import SUFFIX, TARGET_SUFFIX, masks_of, owner_of
 from sparseift.replacement import Swaps
 
@@ -41,23 +42,15 @@ def save(model: nn.Module, path: str | Path, card: Card | None = None, source: C
 
     Raises:
         InvalidValue: a masked weight is not zero under its mask, a tensor is not strided or holds no data, a module
-            keeps state that is no tensor, or the recipe does not give this model's tensors.
+            keeps state that is no tensor, or the catalog's model has other tensors.
         UnknownName: the catalog has no such model.
         CheckpointError: the disk refuses.
     """
     path = Path(path)
     card = _measured(model, card or Card())
-    recipe = catalog_recipe(source, card.family, card.nominal_sparsity) if source else recipe_of(model)
     described = structure.describe(model)
     table, tensors = packed(model)
-    build = builder(recipe)
-    if build is not None:
-        try:
-            with torch.device("meta"):
-                rebuilt = build()
-            _prepare(rebuilt, described, table, Swaps(rebuilt))
-        except CheckpointError as error:
-            raise InvalidValue(f"The recipe does not rebuild this {type(model).__name__}: {error}") from error
+    recipe = _recipe(model, card, source, described, table)
     content = {
         "format": FORMAT,
         "card": card.to_json(),
@@ -70,7 +63,7 @@ def save(model: nn.Module, path: str | Path, card: Card | None = None, source: C
         text = json.dumps(content)
     except (TypeError, ValueError) as error:
         raise InvalidValue(f"The card or the configuration is no JSON: {error}.") from error
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         save_file(tensors, beside, {"format": "pt", METADATA: text, DIGEST: digest_of(text, tensors)})
         with beside.open("rb") as file:
@@ -81,6 +74,38 @@ def save(model: nn.Module, path: str | Path, card: Card | None = None, source: C
     finally:
         beside.unlink(missing_ok=True)
     return card
+
+
+def _recipe(
+    model: nn.Module, card: Card, source: CatalogModel | None, described: dict[str, Any], table: Table
+) -> dict[str, Any]:
+    """The recipe that gives this model's tensors; a Hugging Face model that was altered by hand is its owner's."""
+    if source is None:
+        own = {"kind": "own", "type": type(model).__name__}
+        try:
+            recipe = recipe_of(model)
+            _check_recipe(recipe, described, table)
+        except Exception:  # whatever a model's code raises that is given another's configuration
+            return own
+        return recipe
+    refusal: SparseIFTError | None = None
+    for recipe in catalog_recipes(source, card.family, card.nominal_sparsity):
+        try:
+            _check_recipe(recipe, described, table)
+        except CheckpointError as error:
+            refusal = refusal or error
+        else:
+            return recipe
+    raise InvalidValue(f"The recipe does not rebuild this {type(model).__name__}: {refusal}") from refusal
+
+
+def _check_recipe(recipe: dict[str, Any], described: dict[str, Any], table: Table) -> None:
+    """Refuse a recipe whose model, with this structure, has other tensors than the table."""
+    build = builder(recipe)
+    if build is not None:
+        with torch.device("meta"):  # so that a false recipe costs no memory
+            model = build()
+        _prepare(model, described, table, Swaps(model))
 
 
 def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
@@ -106,7 +131,7 @@ def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
         raise CheckpointError(f"{path} is corrupt: its content is not what was written.")
     if model is None and content["recipe"].get("kind") == "own":
         raise InvalidValue(
-            f"{path} holds a {content['recipe'].get('type')}, which is no model of the catalog or of transformers; "
+            f"{path} holds a {content['recipe'].get('type')}, which neither the catalog nor transformers rebuilds; "
             "pass a dense one: load(path, model=…)."
         )
     if model is not None and (masks_of(model) or structure.describe(model)["modules"]):
@@ -115,7 +140,16 @@ def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
         return _rebuilt(content, tensors, model)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError, LookupError, RuntimeError, SparseIFTError) as error:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        LookupError,
+        RuntimeError,
+        ImportError,
+        SparseIFTError,
+    ) as error:
         raise CheckpointError(f"{path} cannot be rebuilt: {error}") from error
 
 
@@ -156,15 +190,13 @@ def _rebuilt(content: dict[str, Any], tensors: dict[str, Tensor], model: nn.Modu
     if model is None:
         build = builder(content["recipe"])
         assert build is not None  # asked before
-        with torch.device("meta"):  # so that a false recipe costs no memory
-            probe = build()
-        _prepare(probe, content["structure"], table, Swaps(probe))
+        _check_recipe(content["recipe"], content["structure"], table)
         model = build()
     swaps = Swaps(model)
     device = next((t.device for _, _, t in tensors_of(model) if not t.is_meta), torch.device("cpu"))
     try:
         _prepare(model, content["structure"], table, swaps)
-        values = {name: value_of(name, table, tensors) for name in table if table[name]["form"] != "same"}
+        values = values_of(model, table, tensors)
     except BaseException:
         swaps.undo()
         _drop_masks(model)

@@ -14,8 +14,8 @@ from torch import nn
 
 from sparseift import catalog
 from sparseift.cards import ModelCard
+from sparseift.construction import fresh
 from sparseift.errors import CheckpointError, InvalidValue
-from sparseift.families.blocks import fresh
 from sparseift.families.wide import wide_size
 from sparseift.records import Arguments, DataShape
 
@@ -31,7 +31,8 @@ class CatalogModel:
     Attributes:
         name: of the catalog.
         shape: of the data that it was built for.
-        arguments: of the model's builder, for the dense width; defaults are filled in.
+        arguments: of the model's builder, for the width that it has or that Sparse Wide widened; defaults are filled
+            in.
     """
 
     name: str
@@ -39,28 +40,25 @@ class CatalogModel:
     arguments: Arguments = field(default_factory=dict)
 
 
-def catalog_recipe(model: CatalogModel, family: str | None, nominal_sparsity: float | None) -> dict[str, Any]:
-    """The recipe of a catalog model, at the width that Sparse Wide gave it if it did.
+def catalog_recipes(model: CatalogModel, family: str | None, nominal_sparsity: float | None) -> list[dict[str, Any]]:
+    """The recipes of a catalog model that may be meant: as it was asked for, or as Sparse Wide widened it.
 
     Raises:
         UnknownName, InvalidValue: the catalog has no such model, or the model no such arguments.
     """
     card: ModelCard = catalog.get("model", model.name)
-    arguments = card.resolve(model.arguments)
-    if family == "sparse_wide":
-        if nominal_sparsity is None:
-            raise InvalidValue(
-                "The card of a widened catalog model must name its nominal sparsity, which set its width."
-            )
-        multiple = int(arguments[card.width_multiple]) if card.width_multiple else 1
-        arguments[card.width] = wide_size(int(arguments[card.width]), nominal_sparsity, multiple)
+    asked = card.resolve(model.arguments)
+    meant = [asked]
+    if family == "sparse_wide" and nominal_sparsity is not None:
+        multiple = int(asked[card.width_multiple]) if card.width_multiple else 1
+        meant.append({**asked, card.width: wide_size(int(asked[card.width]), nominal_sparsity, multiple)})
     shape = {
         "task": model.shape.task,
         "input_shape": list(model.shape.input_shape),
         "outputs": model.shape.outputs,
         "train_samples": model.shape.train_samples,
     }
-    return {"kind": "catalog", "name": model.name, "arguments": arguments, "shape": shape}
+    return [{"kind": "catalog", "name": model.name, "arguments": arguments, "shape": shape} for arguments in meant]
 
 
 def recipe_of(model: nn.Module) -> dict[str, Any]:

@@ -96,6 +96,28 @@ def value_of(name: str, table: Table, tensors: dict[str, Tensor]) -> Tensor:
     return stored
 
 
+def values_of(model: nn.Module, table: Table, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Every tensor of the table but the tied ones, which are checked.
+
+    Raises:
+        CheckpointError: what is stored does not give them, or not to this model.
+    """
+    values = {name: value_of(name, table, tensors) for name, entry in table.items() if entry["form"] != "same"}
+    present = {name: tensor for name, _, tensor in tensors_of(model)}
+    for name, entry in table.items():
+        value = values[entry["as"] if entry["form"] == "same" else name]
+        if tuple(entry["shape"]) != tuple(value.shape):
+            raise CheckpointError(f"'{name}' is tied to '{entry['as']}', which has another shape.")
+        old = present.get(name)
+        if (
+            isinstance(old, nn.Parameter)
+            and old.requires_grad
+            and not (value.is_floating_point() or value.is_complex())
+        ):
+            raise CheckpointError(f"'{name}' is stored as {value.dtype}, which the model's parameter cannot be.")
+    return values
+
+
 def assign(model: nn.Module, table: Table, values: dict[str, Tensor], device: torch.device) -> None:
     """Put the values into the model, in the file's dtypes; tensors that were one when saved are one again."""
     known = {name for name, _, _ in tensors_of(model)}

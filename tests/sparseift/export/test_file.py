@@ -89,6 +89,14 @@ def test_a_catalog_model_comes_back_from_its_file_alone(
     assert written.nonzero_parameters == point.nonzero_parameters
 
 
+def test_a_catalog_model_may_be_named_at_the_width_that_it_has(tmp_path: Path) -> None:
+    model, point = build_sparse(catalog.get("model", "resnet"), {"width": 8}, IMAGES, "sparse_wide", 0.5)
+    width = next(model.parameters()).shape[0]  # of the stem
+    assert width > 8
+    save(model, tmp_path / "file", card_of(point), CatalogModel("resnet", IMAGES, {"width": width}))
+    assert_equal_bits(load(tmp_path / "file"), model)
+
+
 def test_a_file_of_a_very_sparse_model_is_small(tmp_path: Path) -> None:
     layer = masked(nn.Linear(512, 512, bias=False), density=0.05)
     save(nn.Sequential(layer), tmp_path / "sparse")
@@ -262,7 +270,7 @@ def test_a_file_that_does_not_fit_leaves_the_model_as_it_was(tmp_path: Path) -> 
     refused(other, r"layer 'conv' does not fit the model's ReLU\(\)")
     with pytest.raises(InvalidValue, match="sparse already"):
         load(path, sparse_net())
-    with pytest.raises(InvalidValue, match="holds a Net, which is no model of the catalog"):
+    with pytest.raises(InvalidValue, match="holds a Net, which neither the catalog nor transformers rebuilds"):
         load(path)
 
 
@@ -297,6 +305,10 @@ def test_false_recipes_name_no_code(tmp_path: Path) -> None:
     forged(lambda c: c["structure"]["modules"][0].update(size=10**12), "shape|does not fit")
     forged(lambda c: c["structure"].update(modules=7), "cannot be rebuilt")
     forged(lambda c: next(iter(c["tensors"].values())).update(key="nothing"), "cannot be rebuilt")
+    tied = {"form": "same", "as": "stem.weight"}
+    forged(lambda c: c["tensors"]["head.bias"].update(tied), "is tied to 'stem.weight', which has another shape")
+    forged(lambda c: c["tensors"]["head.bias"].update(tied | {"as": "head.bias"}), "cannot be rebuilt")
+    forged(lambda c: c["tensors"]["stem.weight"].update(form="bits"), "cannot be rebuilt")
     forged(lambda c: c.update(recipe={"kind": "transformers", "class": "os", "config": {}}), "no model of transformers")
 
 

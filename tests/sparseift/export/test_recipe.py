@@ -135,6 +135,17 @@ def test_a_subclass_of_the_users_is_the_users_to_build(tmp_path: Path) -> None:
     assert_equal_bits(load(tmp_path / "file", Mine(theirs.config)), mine)
 
 
+def test_a_model_that_its_owner_altered_is_the_owners_to_build(tmp_path: Path) -> None:
+    model = tiny("bert")
+    model.classifier = nn.Linear(16, 7)
+    save(model, tmp_path / "file")
+    with pytest.raises(InvalidValue, match="BertForSequenceClassification, which neither"):
+        load(tmp_path / "file")
+    dense = tiny("bert")
+    dense.classifier = nn.Linear(16, 7)
+    assert_equal_bits(load(tmp_path / "file", dense), model)
+
+
 @pytest.mark.parametrize(
     ("change", "error", "match"),
     [
