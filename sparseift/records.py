@@ -107,7 +107,7 @@ class Space:
 
     Attributes:
         sparsities: nominal sparsities (fractions in [.3, .95]); Parallel takes the k whose 1 − 1/k lie in their range.
-        methods: of static, set, rigl.
+        methods: of static, set, rigl, snfs.
         delta_t_steps: range of ΔT in optimizer steps, searched on a log scale.
         drop_fraction: range of α₀.
         anneals: of cosine, constant, linear.
@@ -126,17 +126,29 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much a job may train.
+    """How much a job may train. Of several limits, whichever is reached first ends the search; None is no limit.
 
     Attributes:
         search_trials: trials proposed by the search, over all families together; infeasible points and
             infrastructure losses cost none.
         confirm_seeds: fresh seeds on which dense and the best configuration of each family are trained in the end;
             only these are reported as the answer.
+        wall_time_s: seconds that the job is running; waiting in the queue and pauses do not count.
+        device_hours: hours of slots that its attempts held, lost ones too.
+        training_flops: of all trials, as far as they came; work that a lost attempt did twice counts once.
+        when_spent: what becomes of search trials that run when a limit is reached: "finish" or "stop". The
+            confirmations follow: their expected cost is kept back from each limit while the search goes on.
+        failures_allowed: trials of the search that may fail by a mistake, for want of memory or by a time limit before
+            the job is given up; None: half of `search_trials`. Divergence is a result, not a failure.
     """
 
     search_trials: int = 24
     confirm_seeds: int = 3
+    wall_time_s: float | None = None
+    device_hours: float | None = None
+    training_flops: float | None = None
+    when_spent: Literal["finish", "stop"] = "finish"
+    failures_allowed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +162,7 @@ class JobSpec:
         seed: every seed of the job is derived from it.
         in_flight: proposals that may be unanswered at once. Proposal n sees exactly the results of trials
             0 … n − in_flight, whatever finishes first, so a job's trials do not depend on timing.
+        priority: of the job in the queue when it is submitted: higher first, then older first.
     """
 
     name: str
@@ -163,6 +176,7 @@ class JobSpec:
     nonlinearity: str = "default"
     seed: int = 0
     in_flight: int = 2
+    priority: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; `from_json` inverts it."""

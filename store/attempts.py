@@ -1,5 +1,6 @@
-"""Attempts: executions of a trial, running → finished | lost | failed | cancelled. The attempt's own process renews
-its lease, learns there of a stop, and carries its token in every write; a late one is refused and changes nothing.
+"""Attempts: executions of a trial, running → finished | handed_back | lost | failed | cancelled. The attempt's own
+process renews its lease, learns there of a stop, and carries its token in every write; a late one is refused and
+changes nothing.
 
 What an attempt measures, saves and comes to is written in `store.reports`, `.checkpoints` and `.endings`; all of it
 is reached through here.
@@ -13,7 +14,18 @@ from sqlalchemy.orm import Session
 from store import events
 from store.checkpoints import newest_checkpoint, saved_checkpoint
 from store.clock import now
-from store.endings import FAILURE_CLASSES, MAX_LOSSES, cancel, fail, finish, lease_is_over, lose
+from store.endings import (
+    FAILURE_CLASSES,
+    MAX_LOSSES,
+    cancel,
+    fail,
+    finish,
+    hand_back,
+    lease_is_over,
+    lose,
+    lost_without_progress,
+    stopped,
+)
 from store.errors import Fenced, NotFound, StateConflict
 from store.ids import new_token
 from store.reports import latest_reports, reports, write_reports
@@ -27,15 +39,18 @@ __all__ = [
     "expired",
     "fail",
     "finish",
+    "hand_back",
     "latest_reports",
     "lose",
     "newest_checkpoint",
     "renew",
     "reports",
+    "retries",
     "running",
     "saved_checkpoint",
     "set_process",
     "start",
+    "stopped",
     "write_reports",
 ]
 
@@ -62,7 +77,7 @@ def start(
     if job_id is None:
         raise NotFound(f"There is no trial with id {trial_id}.")
     job = lock_owned_job(session, job_id, job_token)
-    if job.state != "running":
+    if job.state != "running" and job.wanted != "stop":
         raise StateConflict(f"Job '{job_id}' is {job.state} and starts no new attempts.", job.state)
     trial = move_trial(session, trial_id, "waiting", state="running")
     last = session.scalars(select(func.max(Attempt.number)).where(Attempt.trial_id == trial_id)).one()
@@ -116,6 +131,19 @@ def running(session: Session, worker: str | None = None, job_id: str | None = No
     if job_id is not None:
         query = query.join(Trial, Trial.id == Attempt.trial_id).where(Trial.job_id == job_id)
     return list(session.scalars(query))
+
+
+def retries(session: Session, job_id: str) -> dict[int, tuple[int, float]]:
+    """Of the job's waiting trials that were lost: how often in a row without progress, and when the last time, in
+    seconds of the database's clock; by trial id.
+    """
+    query = (
+        select(Attempt.trial_id, func.count(), func.max(Attempt.ended_at_s))
+        .join(Trial, Trial.id == Attempt.trial_id)
+        .where(Trial.job_id == job_id, Trial.state == "waiting", lost_without_progress())
+        .group_by(Attempt.trial_id)
+    )
+    return {trial_id: (count, last_s or 0.0) for trial_id, count, last_s in session.execute(query)}
 
 
 def _update_own(session: Session, attempt_id: int, token: str, **values: Any) -> bool:

@@ -1,13 +1,14 @@
 """Which complete checkpoints of a trial lie in the artifact root."""
 
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from store.clock import now
 from store.rows import lock_owned_attempt
-from store.tables import Checkpoint, Trial
+from store.tables import Attempt, Checkpoint, Job, Trial
 
 
 def saved_checkpoint(session: Session, attempt_id: int, token: str, step: int, path: str) -> None:
@@ -33,8 +34,12 @@ def newest_checkpoint(session: Session, trial_id: int) -> Checkpoint | None:
     return session.scalars(query.order_by(Checkpoint.step.desc(), Checkpoint.id.desc()).limit(1)).one_or_none()
 
 
-def superseded(session: Session, job_id: str, *, limit: int) -> list[Checkpoint]:
-    """Up to `limit` checkpoints of the job's ended trials, none of which is its trial's newest."""
+def losers(session: Session, job_id: str, *, limit: int) -> list[Checkpoint]:
+    """Up to `limit` checkpoints of the job's ended trials that nobody will read again.
+
+    What stays is the newest of each complete baseline and confirmation and of the best search trial of each family by
+    its raw value, so far; and whatever trials that wait or run have saved.
+    """
     other = aliased(Checkpoint)
     newest = (
         select(other.id)
@@ -46,9 +51,41 @@ def superseded(session: Session, job_id: str, *, limit: int) -> list[Checkpoint]
     query = (
         select(Checkpoint)
         .join(Trial, Trial.id == Checkpoint.trial_id)
-        .where(Trial.job_id == job_id, Trial.state.not_in(("waiting", "running")), Checkpoint.id != newest)
+        .where(
+            Trial.job_id == job_id,
+            Trial.state.not_in(("waiting", "running")),
+            or_(Checkpoint.id != newest, Trial.id.not_in(_winners(session, job_id))),
+        )
     )
     return list(session.scalars(query.order_by(Checkpoint.id).limit(limit)))
+
+
+def _winners(session: Session, job_id: str) -> list[int]:
+    plan = session.scalars(select(Job.plan).where(Job.id == job_id)).one()
+    complete = select(Trial.id).where(Trial.job_id == job_id, Trial.state == "complete")
+    winners = list(session.scalars(complete.where(Trial.kind != "search")))
+    better = Trial.value.desc() if plan["metric"]["direction"] == "maximize" else Trial.value
+    ranked = (
+        select(
+            Trial.id, func.row_number().over(partition_by=Trial.family, order_by=(better, Trial.number)).label("rank")
+        )
+        .where(Trial.job_id == job_id, Trial.state == "complete", Trial.kind == "search")
+        .subquery()
+    )
+    return winners + list(session.scalars(select(ranked.c.id).where(ranked.c.rank == 1)))
+
+
+def paths_of(session: Session, job_id: str) -> set[str]:
+    """Every checkpoint of a job that has a row, relative to the artifact root."""
+    return set(session.scalars(select(Checkpoint.path).join(Trial).where(Trial.job_id == job_id)))
+
+
+def folders_in_use(session: Session, job_id: str) -> set[str]:
+    """The folders of the job's running attempts, relative to the artifact root."""
+    logs = session.scalars(
+        select(Attempt.log_path).join(Trial).where(Trial.job_id == job_id, Attempt.state == "running")
+    )
+    return {str(PurePosixPath(path).parent) for path in logs}
 
 
 def forget(session: Session, checkpoint_ids: Sequence[int]) -> None:

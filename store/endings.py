@@ -1,4 +1,4 @@
-"""How attempts end, and what becomes of their trials: finished, failed, lost or cancelled.
+"""How attempts end, and what becomes of their trials: finished, failed, handed back, lost or cancelled.
 
 Each function is one transaction's worth: the attempt's state is checked in the UPDATE that changes it, the trial
 follows, and an event tells of both.
@@ -8,12 +8,12 @@ from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, true, update
+from sqlalchemy import ColumnElement, and_, func, select, true, update
 from sqlalchemy.orm import Session
 
 from sparseift.errors import InvalidValue
 from sparseift.records import TrialResult
-from store import events
+from store import events, slots
 from store.clock import now
 from store.errors import Fenced, StateConflict
 from store.rows import lock_job_of_attempt, move_trial
@@ -73,22 +73,53 @@ def fail(session: Session, attempt_id: int, token: str, failure_class: str, mess
     _tell(session, job, attempt, trial, f"trial.{state}", message=message)
 
 
-def lose(session: Session, attempt_id: int, message: str, *, token: str | None = None, counts: bool = True) -> None:
+def lose(session: Session, attempt_id: int, message: str, *, token: str | None = None) -> None:
     """The infrastructure lost the attempt: its trial waits for another one, which goes on from the last checkpoint.
 
     After `MAX_LOSSES` attempts in a row that were lost without saving a checkpoint the trial fails: a long one may
-    lose any number as long as it comes on. In a job that is stopping the trial is cancelled.
+    lose any number as long as it comes on. A trial that is not wanted any more is cancelled.
 
     Args:
         token: given by those who only mean the attempt they know.
-        counts: False where it was handed back on purpose, as by a worker that is stopped: such losses are unlimited.
 
     Raises:
         NotFound: there is no such attempt.
         Fenced: the token is not the attempt's, or it has ended; StateConflict: without a token, it has ended.
     """
     job = lock_job_of_attempt(session, attempt_id)
-    _lost(session, job, _end(session, attempt_id, "lost", token, "infrastructure" if counts else "", message))
+    _lost(session, job, _end(session, attempt_id, "lost", token, "infrastructure", message))
+
+
+def hand_back(session: Session, attempt_id: int, message: str, *, token: str | None = None) -> None:
+    """The attempt was ended on purpose, with a checkpoint if it could: its trial waits for another one, however often
+    that happens; or it is cancelled, where it is not wanted any more.
+
+    Raises:
+        As `lose`.
+    """
+    job = lock_job_of_attempt(session, attempt_id)
+    attempt = _end(session, attempt_id, "handed_back", token, message=message)
+    if _is_unwanted(session, job, attempt):
+        trial = _cancel_trial(session, job, attempt.trial_id)
+        _tell(session, job, attempt, trial, "trial.cancelled", message=trial.message)
+    else:
+        trial = move_trial(session, attempt.trial_id, "running", state="waiting")
+        _tell(session, job, attempt, trial, "attempt.handed_back", message=message)
+
+
+def stopped(session: Session, attempt_id: int, token: str) -> None:
+    """The attempt ended because its row asked it to: cancelled where that was a user's wish or a spent budget, handed
+    back where the job is only paused.
+
+    Raises:
+        Fenced: the attempt has ended, or the token is not its own.
+    """
+    job = lock_job_of_attempt(session, attempt_id)
+    attempt = session.scalars(select(Attempt).where(Attempt.id == attempt_id)).one()
+    if _is_unwanted(session, job, attempt):
+        cancel(session, attempt_id, token=token)
+    else:
+        hand_back(session, attempt_id, "The job was paused.", token=token)
 
 
 def lose_expired(session: Session, job: Job) -> int:
@@ -114,14 +145,14 @@ def cancel(session: Session, attempt_id: int, *, token: str | None = None) -> No
     """
     job = lock_job_of_attempt(session, attempt_id)
     attempt = _end(session, attempt_id, "cancelled", token)
-    trial = _end_trial(session, attempt.trial_id, "cancelled", "cancelled", "Cancelled while it ran.")
+    trial = _cancel_trial(session, job, attempt.trial_id)
     _tell(session, job, attempt, trial, "trial.cancelled", message=trial.message)
 
 
 def _lost(session: Session, job: Job, attempt: Attempt) -> None:
     losses = _losses_without_progress(session, attempt.trial_id)
-    if job.state == "stopping":
-        trial = _end_trial(session, attempt.trial_id, "cancelled", "cancelled", "Lost while the job was stopping.")
+    if _is_unwanted(session, job, attempt):
+        trial = _cancel_trial(session, job, attempt.trial_id)
     elif losses >= MAX_LOSSES:
         message = f"{losses} attempts in a row were lost without a new checkpoint; the last: {attempt.message}"
         trial = _end_trial(session, attempt.trial_id, "failed", "infrastructure", message)
@@ -130,17 +161,33 @@ def _lost(session: Session, job: Job, attempt: Attempt) -> None:
     _tell(session, job, attempt, trial, "attempt.lost", message=attempt.message)
     if trial.state != "waiting":
         _tell(session, job, attempt, trial, f"trial.{trial.state}", message=trial.message)
+    bad = slots.quarantined(session, attempt.slot)
+    if bad:
+        events.append(session, job.id, "slot.quarantined", {"slot": attempt.slot, "message": bad[0].message})
+
+
+def _is_unwanted(session: Session, job: Job, attempt: Attempt) -> bool:
+    if job.wanted == "cancel" or job.state in ("succeeded", "failed", "cancelled"):
+        return True
+    if not (job.search_closed and attempt.stop):
+        return False
+    return session.scalars(select(Trial.kind).where(Trial.id == attempt.trial_id)).one() == "search"
+
+
+def _cancel_trial(session: Session, job: Job, trial_id: int) -> Trial:
+    reason = "cancelled" if job.wanted == "cancel" else job.search_closed or "cancelled"
+    return _end_trial(session, trial_id, "cancelled", reason, "Cancelled while it ran.")
 
 
 def _losses_without_progress(session: Session, trial_id: int) -> int:
-    progress = select(func.max(Checkpoint.attempt_id)).where(Checkpoint.trial_id == trial_id)
-    lost = select(func.count()).where(
-        Attempt.trial_id == trial_id,
-        Attempt.state == "lost",
-        Attempt.failure_class == "infrastructure",
-        Attempt.id > func.coalesce(progress.scalar_subquery(), 0),
-    )
-    return session.scalars(lost).one()
+    return session.scalars(select(func.count()).where(Attempt.trial_id == trial_id, lost_without_progress())).one()
+
+
+def lost_without_progress() -> ColumnElement[bool]:
+    """Whether an attempt was lost, and no attempt of its trial has saved a checkpoint since it began."""
+    progress = select(func.max(Checkpoint.attempt_id)).where(Checkpoint.trial_id == Attempt.trial_id)
+    since = func.coalesce(progress.correlate(Attempt).scalar_subquery(), 0)
+    return and_(Attempt.state == "lost", Attempt.id > since)
 
 
 def lease_is_over() -> ColumnElement[bool]:

@@ -1,8 +1,11 @@
 """Jobs: queued → running ⇄ paused → stopping → succeeded | failed | cancelled, and the lease of the one worker
 that drives a job. Every transition checks the old state in its WHERE clause and tells of itself in an event.
+What users ask of a job is in `store.verbs`.
 """
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from typing import Any
+
+from sqlalchemy import ColumnElement, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from sparseift.errors import InvalidValue
@@ -11,18 +14,22 @@ from store import events
 from store.clock import now
 from store.errors import Fenced, IdempotencyConflict, NotFound, StateConflict
 from store.ids import new_id, new_token
-from store.rows import insert_unless_exists, lock_job, lock_owned_job
-from store.tables import Attempt, Job, Trial
+from store.rows import insert_unless_exists, lock_owned_job
+from store.tables import Job, Trial
 
 ACTIVE = ("queued", "running", "paused", "stopping")
 TERMINAL = ("succeeded", "failed", "cancelled")
 STATES = ACTIVE + TERMINAL
 CLAIMABLE = ("queued", "running", "stopping")  # a paused job starts nothing, so it needs no owner
-WANTED = ("cancel",)
 
 
-def create(session: Session, spec: JobSpec, plan: Plan, idempotency_key: str | None = None) -> tuple[Job, bool]:
+def create(
+    session: Session, spec: JobSpec, plan: Plan, idempotency_key: str | None = None, *, cloned_from: str | None = None
+) -> tuple[Job, bool]:
     """A queued job, and whether it is new: the same key with the same spec gives the job of the first time.
+
+    Args:
+        cloned_from: the id of the job whose specification this one began as; its first event names it.
 
     Raises:
         IdempotencyConflict: the key was used for another spec.
@@ -31,6 +38,8 @@ def create(session: Session, spec: JobSpec, plan: Plan, idempotency_key: str | N
         "id": new_id("job"),
         "name": spec.name,
         "idempotency_key": idempotency_key,
+        "request_digest": digest(spec.to_json()),
+        "priority": spec.priority,
         "spec": spec.to_json(),
         "plan": plan.to_json(),
         "state": "queued",
@@ -40,10 +49,13 @@ def create(session: Session, spec: JobSpec, plan: Plan, idempotency_key: str | N
     statement = insert_unless_exists(session, Job, ["idempotency_key"]).values(values).returning(Job)
     job = session.scalars(statement).one_or_none()
     if job is not None:
-        events.append(session, job.id, "job.queued", {"state": "queued", "name": job.name})
+        origin = {} if cloned_from is None else {"cloned_from": cloned_from}
+        events.append(session, job.id, "job.queued", {"state": "queued", "name": job.name} | origin)
         return job, True
     old = session.scalars(select(Job).where(Job.idempotency_key == idempotency_key)).one()
-    if digest(old.spec) != digest(spec.to_json()):
+    # Jobs of earlier versions have no digest, and specifications without the fields that were added since.
+    submitted = old.request_digest or digest(JobSpec.from_json(old.spec).to_json())
+    if submitted != digest(spec.to_json()):
         raise IdempotencyConflict(
             f"The idempotency key '{idempotency_key}' was already used for job '{old.id}', which asks for something "
             "else; use a new key."
@@ -80,13 +92,14 @@ def counts(session: Session, job_id: str) -> dict[str, int]:
 
 
 def claim(session: Session, worker: str, ttl_s: float) -> Job | None:
-    """Lease the oldest job that nobody drives, for `ttl_s` seconds by the database's clock; None: there is none.
+    """Lease the first job in the queue that nobody drives, for `ttl_s` seconds by the database's clock; None: none.
 
-    The conditional UPDATE decides; of two workers that race for a job exactly one gets it. A queued job becomes
-    running; a running or stopping one, whose owner let it go or died, keeps its state.
+    Higher priorities come first, then older jobs. The conditional UPDATE decides; of two workers that race for a job
+    exactly one gets it. A queued job becomes running; a running or stopping one, whose owner let it go or died, keeps
+    its state.
     """
-    oldest = select(Job.id, Job.state).where(_unowned()).order_by(Job.id).limit(1)
-    found = session.execute(oldest.with_for_update(key_share=True, skip_locked=True)).one_or_none()
+    first = select(Job.id, Job.state).where(_unowned()).order_by(Job.priority.desc(), Job.id).limit(1)
+    found = session.execute(first.with_for_update(key_share=True, skip_locked=True)).one_or_none()
     if found is None:
         return None
     job_id, old_state = found
@@ -94,7 +107,14 @@ def claim(session: Session, worker: str, ttl_s: float) -> Job | None:
     job = session.scalars(
         update(Job)
         .where(Job.id == job_id, Job.state == old_state, _unowned())
-        .values(state=state, lease_owner=worker, lease_token=new_token(), lease_expires_at_s=now() + ttl_s)
+        .values(
+            state=state,
+            lease_owner=worker,
+            lease_token=new_token(),
+            lease_expires_at_s=now() + ttl_s,
+            started_at_s=func.coalesce(Job.started_at_s, now()),
+            active_since_s=func.coalesce(Job.active_since_s, now()),
+        )
         .returning(Job),
     ).one_or_none()
     if job is not None:
@@ -139,13 +159,25 @@ def disown(session: Session, job_id: str) -> None:
     )
 
 
-def finish(session: Session, job_id: str, token: str, state: str, reason: str, message: str) -> None:
+def finish(
+    session: Session,
+    job_id: str,
+    token: str,
+    state: str,
+    reason: str,
+    message: str,
+    *,
+    asked: dict[str, Any] | None = None,
+) -> None:
     """End a job: succeeded or failed from running, any of the three from stopping. Waiting trials are cancelled.
+
+    Args:
+        asked: the specification that was worked through, in JSON; None does not compare.
 
     Raises:
         Fenced: the lease is another's, or the job has ended.
-        StateConflict: a trial still runs; or success with trials that wait, or although a cancel was asked for
-            in the meantime: look at the job again (`renew`).
+        StateConflict: a trial still runs; or success with trials that wait, or although it was paused, asked to cancel
+            or extended in the meantime: look at the job again (`renew`).
     """
     if state not in TERMINAL:
         raise InvalidValue(f"A job cannot end as '{state}'; it ends as {', '.join(TERMINAL)}.")
@@ -156,45 +188,17 @@ def finish(session: Session, job_id: str, token: str, state: str, reason: str, m
         refusal = f"{left['running']} of its trials still run"
     elif state == "succeeded" and left.get("waiting"):
         refusal = f"{left['waiting']} of its trials still wait"
+    elif job.state == "paused":
+        refusal = "it was paused in the meantime"
     elif state == "succeeded" and job.wanted == "cancel":
         refusal = "it was asked to cancel"
+    elif asked is not None and job.spec != asked:
+        refusal = "its budget was extended in the meantime"
     elif state == "cancelled" and job.state != "stopping":
         refusal = "nobody asked for it"
     if refusal:
         raise StateConflict(f"Job '{job_id}' is {job.state} and cannot be {state}: {refusal}.", job.state)
-    end(session, job_id, ("running", "paused", "stopping"), state, reason, message)
-
-
-def ask(session: Session, job_id: str, wanted: str) -> Job:
-    """Ask a job to "cancel". A queued one is cancelled at once; one that has begun becomes stopping, its running
-    attempts are told to stop, and its worker (or, if that is dead, the reaper) ends it. Asking again changes nothing.
-
-    Raises:
-        InvalidValue: something else was asked for.
-        NotFound: there is no such job.
-        StateConflict: the job has ended.
-    """
-    if wanted not in WANTED:
-        raise InvalidValue(f"A job cannot be asked to '{wanted}'; it can be asked to {', '.join(WANTED)}.")
-    job = lock_job(session, job_id)
-    if job.state == "queued":
-        return end(session, job_id, ("queued",), "cancelled", "cancelled", "Cancelled before it began.")
-    if job.state == "stopping" and job.wanted == wanted:
-        return job
-    asked = session.scalars(
-        update(Job)
-        .where(Job.id == job_id, Job.state.in_(("running", "paused", "stopping")))
-        .values(state="stopping", wanted=wanted, reason="cancel", message="A user asked to cancel the job.")
-        .returning(Job),
-    ).one_or_none()
-    if asked is None:
-        raise StateConflict(f"Job '{job_id}' is {job.state} and cannot be cancelled any more.", job.state)
-    trials = select(Trial.id).where(Trial.job_id == job_id)
-    session.execute(
-        update(Attempt).where(Attempt.trial_id.in_(trials), Attempt.state == "running").values(stop=True),
-    )
-    events.append(session, job_id, "job.stopping", {"state": "stopping", "wanted": wanted, "message": asked.message})
-    return asked
+    end(session, job_id, ("running", "stopping"), state, reason, message)
 
 
 def end(session: Session, job_id: str, old_states: tuple[str, ...], state: str, reason: str, message: str) -> Job:
@@ -212,6 +216,8 @@ def end(session: Session, job_id: str, old_states: tuple[str, ...], state: str, 
             reason=reason,
             message=message,
             ended_at_s=now(),
+            tidied_at_s=None,
+            **inactive(),
             lease_owner=None,
             lease_token=None,
             lease_expires_at_s=None,
@@ -233,6 +239,24 @@ def end(session: Session, job_id: str, old_states: tuple[str, ...], state: str, 
     payload = {"state": state, "reason": reason, "message": message}
     events.append(session, job_id, f"job.{state}", payload)
     return job
+
+
+def inactive() -> dict[str, Any]:
+    """What leaving the states in which a job works changes: its wall time stands still."""
+    worked = case((Job.active_since_s.is_(None), 0.0), else_=now() - Job.active_since_s)
+    return {"active_s": Job.active_s + worked, "active_since_s": None}
+
+
+def untidied(session: Session, limit: int) -> list[str]:
+    """Up to `limit` ended jobs whose checkpoints nobody has put in order since."""
+    query = select(Job.id).where(Job.state.in_(TERMINAL), Job.tidied_at_s.is_(None)).order_by(Job.id).limit(limit)
+    return list(session.scalars(query))
+
+
+def set_tidied(session: Session, job_id: str) -> None:
+    """Record that an ended job's files are in order; one that goes on meanwhile is passed over."""
+    ended = update(Job).where(Job.id == job_id, Job.state.in_(TERMINAL))
+    session.execute(ended.values(tidied_at_s=now()))
 
 
 def _unowned() -> ColumnElement[bool]:

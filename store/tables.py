@@ -28,15 +28,17 @@ class Job(Base):
     """A search. `spec` is a `records.JobSpec`, `plan` the frozen `records.Plan` it was accepted with.
 
     States: queued → running ⇄ paused → stopping → succeeded | failed | cancelled. `wanted` is what a user asked for
-    and the owner has not done yet: "cancel", "stop", "pause" or null.
+    and the owner has not done yet: "cancel", "stop" or null.
     """
 
     __tablename__ = "job"
-    __table_args__ = (Index("ix_job_claimable", "state", "id"),)
+    __table_args__ = (Index("ix_job_claimable", "state", "priority", "id"),)
 
     id: Mapped[str] = mapped_column(Text, primary_key=True)  # sortable by creation
     name: Mapped[str] = mapped_column(Text)
     idempotency_key: Mapped[str | None] = mapped_column(Text, unique=True)
+    request_digest: Mapped[str | None] = mapped_column(Text)  # of the spec as submitted: it may be extended later
+    priority: Mapped[int] = mapped_column(Integer, server_default=text("0"))  # higher is claimed first
     spec: Mapped[dict[str, Any]] = mapped_column(JSON)
     plan: Mapped[dict[str, Any]] = mapped_column(JSON)
     state: Mapped[str] = mapped_column(Text, server_default="queued")
@@ -46,6 +48,11 @@ class Job(Base):
     created_at_s: Mapped[float] = mapped_column(Float(53))
     updated_at_s: Mapped[float] = mapped_column(Float(53))
     ended_at_s: Mapped[float | None] = mapped_column(Float(53))
+    search_closed: Mapped[str] = mapped_column(Text, server_default="")  # what ended the search early: a stable word
+    active_s: Mapped[float] = mapped_column(Float(53), server_default=text("0"))  # ran so long before `active_since_s`
+    active_since_s: Mapped[float | None] = mapped_column(Float(53))  # null: queued, paused or ended
+    started_at_s: Mapped[float | None] = mapped_column(Float(53))  # first claimed
+    tidied_at_s: Mapped[float | None] = mapped_column(Float(53))  # its files were put in order after its end
     lease_owner: Mapped[str | None] = mapped_column(Text)
     lease_token: Mapped[str | None] = mapped_column(Text)
     lease_expires_at_s: Mapped[float | None] = mapped_column(Float(53))
@@ -108,12 +115,16 @@ class Trial(Base):
 
 
 class Attempt(Base):
-    """One execution of a trial, ended `finished | lost | failed | cancelled`. It owns its row by its token."""
+    """One execution of a trial, ended `finished | handed_back | lost | failed | cancelled`; its token owns its row.
+
+    Handed back: it saved a checkpoint and ended in good order, so that another goes on; lost: nobody meant it.
+    """
 
     __tablename__ = "attempt"
     __table_args__ = (
         UniqueConstraint("trial_id", "number"),
         Index("ix_attempt_state", "state", "lease_expires_at_s"),
+        Index("ix_attempt_slot", "slot", "id"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)

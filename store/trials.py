@@ -39,7 +39,7 @@ def add(
 
     Raises:
         Fenced: the lease is another's.
-        StateConflict: the job is not running, or already has a trial of that number.
+        StateConflict: the job is not running, its search is closed, or it already has a trial of that number.
     """
     if state not in ADDABLE or kind not in KINDS:
         raise InvalidValue(
@@ -47,8 +47,10 @@ def add(
             f"{', '.join(ADDABLE)}."
         )
     job = lock_owned_job(session, job_id, token)
-    if job.state != "running":
+    if job.state != "running" and job.wanted != "stop":
         raise StateConflict(f"Job '{job_id}' is {job.state} and takes no new trials.", job.state)
+    if kind == "search" and state == "waiting" and job.search_closed:
+        raise StateConflict(f"The search of job '{job_id}' was closed ({job.search_closed}).", job.state)
     values = {
         "job_id": job_id,
         "number": number,

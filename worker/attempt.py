@@ -120,10 +120,10 @@ def _train(
     except Exception as error:
         reporter.check()  # a fenced attempt's errors are nobody's
         if told_to_stop and reporter.stop:
-            return lambda session: attempts.cancel(session, attempt_id, token=token), True
+            return lambda session: attempts.stopped(session, attempt_id, token), True
         if told_to_stop:
             message = "The worker was stopped."
-            return lambda session: attempts.lose(session, attempt_id, message, token=token, counts=False), True
+            return lambda session: attempts.hand_back(session, attempt_id, message, token=token), True
         failure_class, message = classify(error), describe(error)
         log.exception("Attempt %d failed (%s)", attempt_id, failure_class)
         if failure_class == "infrastructure":

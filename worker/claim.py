@@ -1,6 +1,7 @@
 """From rows to the records that the search and the training understand."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from sparseift.records import Configuration, JobSpec, Named, Plan, TrialSpec
 from store.tables import Job, Trial
@@ -9,18 +10,35 @@ from worker.search import Row
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A job that this worker holds the lease of."""
+    """A job that this worker holds the lease of, as its row last was.
+
+    Attributes:
+        asked: the specification as it is stored; a user may extend it at any time.
+        state, wanted, search_closed: of `store.tables.Job`.
+    """
 
     job_id: str
     token: str
+    asked: dict[str, Any]
     spec: JobSpec
     plan: Plan
+    state: str
+    wanted: str | None
+    search_closed: str
 
     @classmethod
     def of(cls, job: Job) -> "Claim":
         """From a row whose lease is ours."""
         assert job.lease_token is not None, "a claimed job has a token"
-        return cls(job.id, job.lease_token, JobSpec.from_json(job.spec), Plan.from_json(job.plan))
+        spec, plan = JobSpec.from_json(job.spec), Plan.from_json(job.plan)
+        return cls(job.id, job.lease_token, job.spec, spec, plan, job.state, job.wanted, job.search_closed)
+
+    def renewed(self, job: Job) -> "Claim":
+        """The same claim, as the row is now."""
+        spec = self.spec if job.spec == self.asked else JobSpec.from_json(job.spec)
+        return replace(
+            self, asked=job.spec, spec=spec, state=job.state, wanted=job.wanted, search_closed=job.search_closed
+        )
 
 
 def row_of(trial: Trial) -> Row:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from sparseift.records import JobSpec
+from sparseift.records import Budget, JobSpec
 from worker.search import Row
 
-FAILURE_SHARE = 0.5  # of the search's budget that may fail by the user's fault
+FAILURE_SHARE = 0.5  # of the search's trials that may fail where the job does not say how many
+FAILURES = ("user", "out_of_memory", "timeout")  # divergence is a result, infrastructure is nobody's fault
 
 
 def reason_to_give_up(spec: JobSpec, rows: Sequence[Row], messages: Sequence[str]) -> tuple[str, str] | None:
@@ -22,12 +23,18 @@ def reason_to_give_up(spec: JobSpec, rows: Sequence[Row], messages: Sequence[str
     failed = [
         message
         for row, message in zip(rows, messages, strict=True)
-        if row.kind == "search" and row.state == "failed" and row.reason == "user"
+        if row.kind == "search" and row.state == "failed" and row.reason in FAILURES
     ]
-    if len(failed) > FAILURE_SHARE * spec.budget.search_trials:
-        count = f"{len(failed)} of {spec.budget.search_trials}"
-        return "failure_budget", f"{count} search trials failed; the last one: {failed[-1]}"
+    allowed = failures_allowed(spec.budget)
+    if len(failed) > allowed:
+        return "failure_budget", f"{len(failed)} search trials failed, and {allowed} may; the last one: {failed[-1]}"
     return None
+
+
+def failures_allowed(budget: Budget) -> int:
+    """How many trials of the search may fail before the job is given up."""
+    given = budget.failures_allowed
+    return int(FAILURE_SHARE * budget.search_trials) if given is None else given
 
 
 def nothing_measured(rows: Sequence[Row]) -> tuple[str, str] | None:

@@ -1,34 +1,66 @@
-"""Deletes the checkpoints that nobody will read again: of a trial that has ended, all but the newest."""
+"""Keeps the artifact folder in order: losers' checkpoints go, the winners' newest stay, and so does nothing that a
+killed process left half written.
+"""
 
 import logging
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
-from store import checkpoints
+from store import checkpoints, jobs
 from store.sessions import Database
 
 BATCH = 200  # checkpoints per transaction
+JOBS = 20  # ended jobs put in order at once
 
 log = logging.getLogger(__name__)
 
 
 def tidy(database: Database, artifacts: Path, job_id: str) -> None:
-    """Delete them for a job: first from disk, then their rows, so that whatever ends this in between is made up for.
-
-    What cannot be deleted stays on disk and is named in the log.
+    """Delete what nobody will read again of a job: first from disk, then the rows, so that whatever ends this in
+    between is made up for. What cannot be deleted stays on disk and is named in the log.
 
     Args:
         artifacts: the folder that checkpoint paths are relative to.
     """
     while True:
         with database.read() as session:
-            found = [(row.id, artifacts / row.path) for row in checkpoints.superseded(session, job_id, limit=BATCH)]
+            found = [(row.id, artifacts / row.path) for row in checkpoints.losers(session, job_id, limit=BATCH)]
         if not found:
-            return
+            break
         for _, path in found:
             _delete(path)
         with database.write() as session:
             checkpoints.forget(session, [checkpoint_id for checkpoint_id, _ in found])
+    for path in list(_remains(database, artifacts, job_id)):
+        _delete(path)
+
+
+def tidy_ended(database: Database, artifacts: Path) -> None:
+    """The same for jobs that ended with no worker there to do it, and for those of a version that kept more."""
+    with database.read() as session:
+        found = jobs.untidied(session, JOBS)
+    for job_id in found:
+        tidy(database, artifacts, job_id)
+        with database.write() as session:
+            jobs.set_tidied(session, job_id)
+
+
+def _remains(database: Database, artifacts: Path, job_id: str) -> Iterator[Path]:
+    """What attempts that ended have left beside logs and recorded checkpoints: parts of files, unrecorded checkpoints.
+
+    The folders are listed first: an attempt that is not running by then will write there no more.
+    """
+    folders = [path for path in (artifacts / job_id).glob("*") if path.is_dir()]
+    with database.read() as session:
+        kept, in_use = checkpoints.paths_of(session, job_id), checkpoints.folders_in_use(session, job_id)
+    for folder in folders:
+        if str(folder.relative_to(artifacts)) in in_use:
+            continue
+        for path in folder.iterdir():
+            is_checkpoint = path.name.startswith("step-") and str(path.relative_to(artifacts)) not in kept
+            if is_checkpoint or path.name.startswith("."):
+                yield path
 
 
 def _delete(path: Path) -> None:

@@ -13,25 +13,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
 
-from store import attempts, clock, jobs, trials
+from store import attempts, clock, jobs, overview, slots, spending, trials, verbs
 from store.errors import Fenced, StateConflict
 from store.sessions import Database
 from store.tables import Attempt, Trial
+from worker import closing
 from worker.claim import Claim, row_of, spec_of
 from worker.engine import Engine, Slot
 from worker.environment import describe
 from worker.giving_up import nothing_measured, reason_to_give_up
 from worker.order import Order, log_path
 from worker.outage import OUTAGES, delay_s
-from worker.retention import tidy
-from worker.search import Done, Proposal, Wait, decide
+from worker.retention import tidy, tidy_ended
+from worker.search import Done, Proposal, Row, Wait, decide
 from worker.undertaker import Undertaker
 
 TICK_S = 0.25
 IDLE_TICK_S = 1.0  # between looks for a job
 RENEW_S = 1.0  # at most, between renewals of the job's lease, which also tell what a user wants
 TIDY_S = 30.0  # between looks for checkpoints to delete
-LONGEST_RETRY_DELAY_S = 60.0  # between two starts of one trial
+LONGEST_RETRY_DELAY_S = 60.0  # from a trial's loss to its next start
 HAND_BACK_LIMIT_S = 20.0  # for attempts to save a checkpoint when the worker is stopped
 
 log = logging.getLogger(__name__)
@@ -69,9 +70,7 @@ class Scheduler:
             database, engine, worker=self.name, lease_ttl_s=lease_ttl_s, attempt_limit_s=attempt_limit_s
         )
         self._was_away = False
-        self._renewed_at = self._tidied_at = 0.0
-        self._wanted: str | None = None
-        self._starts: dict[int, tuple[int, float]] = {}  # trial id -> how often and when last it was started here
+        self._renewed_at = self._tidied_at = self._judged_at = 0.0
 
     def serve(self) -> None:
         """Work until told to stop."""
@@ -85,10 +84,13 @@ class Scheduler:
                     if claim is None:
                         if self._until_idle:
                             break
+                        self._tidy(None)
                         wait_s = IDLE_TICK_S
-                elif self._tick(claim):
-                    claim = None
-                    continue
+                else:
+                    claim = self._renew(claim)
+                    if self._tick(claim):
+                        claim = None
+                        continue
                 failures = 0
             except OUTAGES as error:
                 failures += 1
@@ -111,7 +113,7 @@ class Scheduler:
         if job is None:
             return None
         log.info("Claimed job %s (%s)", job.id, job.name)
-        self._renewed_at, self._wanted, self._starts = time.monotonic(), job.wanted, {}
+        self._renewed_at, self._judged_at = time.monotonic(), 0.0
         return Claim.of(job)
 
     def _database_answered(self) -> None:
@@ -119,32 +121,51 @@ class Scheduler:
             self._was_away = False
             self._undertaker.be_lenient()
 
-    def _renew(self, claim: Claim) -> None:
+    def _renew(self, claim: Claim) -> Claim:
         if time.monotonic() - self._renewed_at < min(RENEW_S, self._ttl_s / 3):
-            return
+            return claim
         with self._database.write() as session:
             job = jobs.renew(session, claim.job_id, claim.token, self._ttl_s)
         self._database_answered()
-        self._renewed_at, self._wanted = time.monotonic(), job.wanted
+        self._renewed_at = time.monotonic()
+        return claim.renewed(job)
+
+    def _tidy(self, claim: Claim | None) -> None:
+        """Every now and then, in the job that is driven and in those that ended without a worker."""
+        if time.monotonic() - self._tidied_at > TIDY_S:
+            if claim is not None:
+                tidy(self._database, self._artifacts, claim.job_id)
+            tidy_ended(self._database, self._artifacts)
+            self._tidied_at = time.monotonic()
 
     def _tick(self, claim: Claim) -> bool:
-        """Do what is to be done now; whether the job has ended."""
-        self._renew(claim)
+        """Do what is to be done now; whether this worker is done with the job."""
         alive = self._engine.alive()  # before the rows are read: what ended since has written so there
         with self._database.read() as session:
+            mine = attempts.running(session, worker=self.name)  # of a job that was paused too
             running = attempts.running(session, job_id=claim.job_id)
-            mine = {a.id for a in attempts.running(session, worker=self.name)}
             expired = {a.id for a in attempts.expired(session)}
             now_s = clock.now_s(session)
-        self._undertaker.end_strays(alive - mine)
-        running = [a for a in running if not self._undertaker.bury(a, alive, expired, now_s)]
-        if time.monotonic() - self._tidied_at > TIDY_S:
-            tidy(self._database, self._artifacts, claim.job_id)
-            self._tidied_at = time.monotonic()
-        if self._wanted == "cancel":
+        self._undertaker.end_strays(alive - {a.id for a in mine})
+        every = {a.id: a for a in (*mine, *running)}
+        buried = {i for i, a in every.items() if self._undertaker.bury(a, alive, expired, now_s)}
+        running = [a for a in running if a.id not in buried]
+        self._tidy(claim)
+        if claim.wanted == "cancel":
             message = "A user asked to cancel the job."
             return self._end(claim, running, "cancelled", "cancelled", message)
+        if claim.state == "paused":
+            return self._let_go(claim, running)
         return self._fill(claim, running)
+
+    def _let_go(self, claim: Claim, running: Sequence[Attempt]) -> bool:
+        """Leave a paused job, whose trials that may finish do so by themselves; whether that is done."""
+        if any(a.stop for a in running if a.worker == self.name):
+            return False  # they are handing themselves back, or will be made to
+        with self._database.write() as session:
+            jobs.release(session, claim.job_id, claim.token)
+        log.info("Job %s is paused", claim.job_id)
+        return True
 
     def _end(self, claim: Claim, running: Sequence[Attempt], state: str, reason: str, message: str) -> bool:
         """End what runs, then the job; whether that is done."""
@@ -164,39 +185,89 @@ class Scheduler:
                 log.info("Attempt %d ended by itself", attempt.id)
         if left:
             return False
-        tidy(self._database, self._artifacts, claim.job_id)
         with self._database.write() as session:
-            jobs.finish(session, claim.job_id, claim.token, state, reason, message)
+            jobs.finish(session, claim.job_id, claim.token, state, reason, message, asked=claim.asked)
+        self._tidied_at = 0.0
+        self._tidy(None)
         log.info("Job %s %s: %s", claim.job_id, state, message)
         return True
 
     def _fill(self, claim: Claim, running: Sequence[Attempt]) -> bool:
         """Put the next trials on free slots; whether the job has ended."""
         occupied = [a.slot for a in running if a.worker != self.name and self._undertaker.is_here(a)]
-        while not self._stop.is_set() and (slot := self._engine.can(occupied)) is not None:
+        while not self._stop.is_set() and (slot := self._free_slot(occupied)) is not None:
             with self._database.read() as session:
                 known = trials.all_of(session, claim.job_id)
+                late = attempts.retries(session, claim.job_id)
+                now_s = clock.now_s(session)
             rows = [row_of(trial) for trial in known]
             verdict = reason_to_give_up(claim.spec, rows, [t.message for t in known])
             if verdict is not None:
                 return self._end(claim, running, "failed", *verdict)
-            waiting = next((t for t in known if t.state == "waiting" and self._may_start(t)), None)
+            if not claim.search_closed and self._close_when_spent(claim, rows):
+                return False  # the rows have changed
+            waiting = next((t for t in known if t.state == "waiting" and not _is_early(late.get(t.id), now_s)), None)
             if waiting is not None:
                 self._start(claim, waiting, slot)
-                continue
-            match decide(claim.spec, claim.plan, rows):
-                case Proposal() as proposal:
-                    self._add(claim, proposal)
-                case Wait():
-                    return False
-                case Done():
-                    verdict = nothing_measured(rows)
-                    if verdict is not None:
-                        return self._end(claim, (), "failed", *verdict)
-                    complete = sum(row.state == "complete" for row in rows)
-                    return self._end(claim, (), "succeeded", "finished", f"{complete} trials were completed.")
-            self._renew(claim)
+            else:
+                match self._decide(claim, rows):
+                    case Proposal() as proposal:
+                        self._add(claim, proposal)
+                    case Wait():
+                        return False
+                    case Done():
+                        return self._succeed(claim, rows)
+            claim = self._renew(claim)
+            if claim.state == "paused" or claim.wanted == "cancel":
+                return False
         return False
+
+    def _free_slot(self, occupied: Sequence[str]) -> Slot | None:
+        """A slot that is neither occupied nor quarantined."""
+        slot = self._engine.can(occupied)
+        if slot is None:
+            return None
+        with self._database.read() as session:
+            bad = {quarantine.slot for quarantine in slots.quarantined(session)}
+        while slot is not None and slot.name in bad:
+            occupied = [*occupied, slot.name]
+            slot = self._engine.can(occupied)
+        return slot
+
+    def _close_when_spent(self, claim: Claim, rows: Sequence[Row]) -> bool:
+        """End the search where a limit of the budget is reached; whether it was."""
+        budget = claim.spec.budget
+        if not closing.has_limits(budget) or time.monotonic() - self._judged_at < RENEW_S:
+            return False
+        self._judged_at = time.monotonic()
+        with self._database.read() as session:
+            spent = spending.spent(session, claim.job_id)
+            seconds = overview.recent_seconds(session, claim.job_id)
+            count = slots.count_of(session, claim.job_id)
+        kept = closing.reserve(claim.spec, claim.plan, rows, seconds, count)
+        limit = closing.spent_limit(budget, spent, kept)
+        if limit is None:
+            return False
+        with self._database.write() as session:
+            at_once = budget.when_spent == "stop"
+            verbs.close_search(session, claim.job_id, claim.token, *limit, stop_running=at_once)
+        self._renewed_at = 0.0
+        log.info("Job %s: %s", claim.job_id, limit[1])
+        return True
+
+    def _decide(self, claim: Claim, rows: Sequence[Row]) -> Proposal | Wait | Done:
+        if not claim.search_closed:
+            return decide(claim.spec, claim.plan, rows)
+        if closing.is_without_answer(rows):
+            return Done() if all(row.ended for row in rows) else Wait()
+        return decide(closing.closed(claim.spec, rows), claim.plan, rows)
+
+    def _succeed(self, claim: Claim, rows: Sequence[Row]) -> bool:
+        """End a job that is done; one that has measured nothing failed, unless its user wanted no more."""
+        verdict = nothing_measured(rows)
+        if verdict is not None and claim.search_closed != "stopped":
+            return self._end(claim, (), "failed", *verdict)
+        return self._end(claim, (), "succeeded", *closing.ending(claim.spec, claim.search_closed, rows))
 
     def _add(self, claim: Claim, proposal: Proposal) -> None:
         point = proposal.point
@@ -215,14 +286,10 @@ class Scheduler:
                 message=point.reason,
             )
 
-    def _may_start(self, trial: Trial) -> bool:
-        """Whether a trial has waited long enough since its last start: 2 s, 4 s, … so that a fault may pass."""
-        count, last_at = self._starts.get(trial.id, (0, 0.0))
-        return count == 0 or time.monotonic() - last_at >= min(LONGEST_RETRY_DELAY_S, 2.0**count)
-
     def _start(self, claim: Claim, trial: Trial, slot: Slot) -> None:
         """Record an attempt and place it. Should the worker die in between, the child does too, and it is lost."""
         folder = f"{claim.job_id}/{trial.number:05d}-{secrets.token_hex(6)}"
+        specification = spec_of(claim.spec, trial)
         with self._database.write() as session:
             attempt = attempts.start(
                 session,
@@ -231,14 +298,13 @@ class Scheduler:
                 worker=self.name,
                 slot=slot.name,
                 ttl_s=self._ttl_s,
-                environment=describe(slot.name.partition("/")[2], slot.threads),
+                environment=describe(slot.name.partition("/")[2], slot.threads) | {"trial": specification.to_json()},
                 log_path=log_path(folder),
             )
             attempts.set_process(session, attempt.id, attempt.token, slot.process)
             checkpoint = attempts.newest_checkpoint(session, trial.id)
-        self._starts[trial.id] = (self._starts.get(trial.id, (0, 0.0))[0] + 1, time.monotonic())
         resume_from = checkpoint.path if checkpoint is not None else None
-        self._engine.place(slot, Order(attempt.id, attempt.token, spec_of(claim.spec, trial), folder, resume_from))
+        self._engine.place(slot, Order(attempt.id, attempt.token, specification, folder, resume_from))
         log.info("Trial %d of %s runs on %s (attempt %d)", trial.number, claim.job_id, slot.name, attempt.number)
 
     def _shut_down(self, claim: Claim | None) -> None:
@@ -250,12 +316,24 @@ class Scheduler:
         self._engine.kill(self._engine.alive())
         try:
             with self._database.write() as session:
+                for attempt in attempts.running(session, worker=self.name):
+                    attempts.hand_back(session, attempt.id, "The worker was stopped.", token=attempt.token)
                 if claim is not None:
-                    for attempt in attempts.running(session, worker=self.name, job_id=claim.job_id):
-                        attempts.lose(session, attempt.id, "The worker was stopped.", token=attempt.token, counts=False)
                     jobs.release(session, claim.job_id, claim.token)
         except OUTAGES:
             log.warning("The database is away; the leases will run out by themselves")
         except Fenced:
             log.info("The job is another worker's already")
         self._engine.close()
+
+
+def _is_early(losses: tuple[int, float] | None, now_s: float) -> bool:
+    """Whether a trial that was lost is to wait longer: 1 s, 2 s, 4 s, … so that a fault may pass.
+
+    Args:
+        losses: how many in a row, and when the last (`attempts.retries`); None for none.
+    """
+    if losses is None:
+        return False
+    count, last_s = losses
+    return now_s - last_s < min(LONGEST_RETRY_DELAY_S, 2.0 ** (count - 1))

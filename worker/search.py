@@ -78,10 +78,9 @@ def decide(spec: JobSpec, plan: Plan, rows: Sequence[Row]) -> Proposal | Wait | 
         configuration = Configuration(point.family, point.nominal_sparsity)
         return Proposal(number, "search", configuration, derive_seed(spec.seed, "search", 0), point)
 
-    baseline = number - len(refused)
-    seeds = confirm_seeds(spec)
-    if baseline < len(seeds):
-        return Proposal(number, "baseline", Configuration(DENSE), seeds[baseline], plan.dense)
+    missing = _missing(rows, "baseline", [(Configuration(DENSE), seed) for seed in confirm_seeds(spec)])
+    if missing is not None:
+        return Proposal(number, "baseline", *missing, plan.dense)
 
     searched = [r for r in rows[len(refused) :] if r.kind == "search"]
     families = searched_families(spec, plan)
@@ -98,12 +97,21 @@ def decide(spec: JobSpec, plan: Plan, rows: Sequence[Row]) -> Proposal | Wait | 
         if index < budget + min(free, budget):
             return _propose(spec, plan, families, searched, number)
 
-    confirmed = sum(r.kind == "confirm" for r in rows)
-    finals = _finals(spec, plan, families, searched)
-    if confirmed < len(finals):
-        configuration, seed = finals[confirmed]
-        return Proposal(number, "confirm", configuration, seed, _point(plan, configuration))
+    missing = _missing(rows, "confirm", _finals(spec, plan, families, searched))
+    if missing is not None:
+        return Proposal(number, "confirm", *missing, _point(plan, missing[0]))
     return Done() if all(r.ended for r in rows) else Wait()
+
+
+def _missing(
+    rows: Sequence[Row], kind: str, wanted: Sequence[tuple[Configuration, int]]
+) -> tuple[Configuration, int] | None:
+    """The first of `wanted` that no trial stands for; one that the infrastructure lost for good is tried once more."""
+    for configuration, seed in wanted:
+        tried = [r for r in rows if r.kind == kind and r.seed == seed and r.configuration == configuration]
+        if not tried or (len(tried) == 1 and tried[0].state == "failed" and tried[0].reason == INFRASTRUCTURE):
+            return configuration, seed
+    return None
 
 
 def _propose(spec: JobSpec, plan: Plan, families: Sequence[str], searched: Sequence[Row], number: int) -> Proposal:

@@ -16,6 +16,7 @@ from worker.engine import Engine
 
 OVERTIME_S = 3.0  # past its limit an attempt gets this long to end by itself, which leaves its process warm
 STRAY_LIMIT_S = 10.0  # how long an attempt may run on after its row has ended
+STOP_LIMIT_S = 20.0  # how long an attempt may take to save a checkpoint and end when its row asks it to
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Undertaker:
         self._ttl_s, self._limit_s = lease_ttl_s, attempt_limit_s
         self._host = platform.node()
         self._strays: dict[int, float] = {}  # attempt id -> since when its row is not running
+        self._asked: dict[int, float] = {}  # attempt id -> since when its row asks it to stop
         self.be_lenient()
 
     def be_lenient(self) -> None:
@@ -63,10 +65,23 @@ class Undertaker:
             self.end_process(attempt)
             self._write(attempt, message, lambda s: attempts.fail(s, attempt.id, attempt.token, "timeout", message))
             return True
+        if self._ignores_a_stop(attempt):
+            why = f"It was asked to stop and did not within {STOP_LIMIT_S:g} s."
+            self.end_process(attempt)
+            self._write(attempt, why, lambda s: attempts.stopped(s, attempt.id, attempt.token))
+            return True
         if attempt.worker == self._worker:
             if attempt.id in alive:
                 return False
-            why = "Its process died."
+            death = self._engine.death(attempt.id)
+            if death is not None and death.failure_class != "infrastructure":
+                self._write(
+                    attempt,
+                    death.message,
+                    lambda s: attempts.fail(s, attempt.id, attempt.token, death.failure_class, death.message),
+                )
+                return True
+            why = "Its process died." if death is None else death.message
         elif self.is_here(attempt) and attempt.process and processes.find(attempt.process) is None:
             why = "Its process was gone when another worker took over."
         elif attempt.id in expired and judges:
@@ -76,6 +91,14 @@ class Undertaker:
             return False
         self._write(attempt, why, lambda s: attempts.lose(s, attempt.id, why, token=attempt.token))
         return True
+
+    def _ignores_a_stop(self, attempt: Attempt) -> bool:
+        if not attempt.stop:
+            self._asked.pop(attempt.id, None)
+            return False
+        since = self._asked.setdefault(attempt.id, time.monotonic())
+        is_reachable = attempt.worker == self._worker or self.is_here(attempt)
+        return is_reachable and time.monotonic() - since > STOP_LIMIT_S
 
     def end_process(self, attempt: Attempt) -> None:
         """End the attempt's process group if it is on this machine."""

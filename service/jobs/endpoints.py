@@ -11,7 +11,7 @@ from service.examples import DEMO_JOB, DRY_RUN, SMALLEST_JOB
 from service.identifiers import JOB_ID, JobId
 from service.jobs import specification, views
 from service.jobs.schemas import DryRun, JobBody, JobPage, JobState, JobView
-from store import attempts, jobs, overview
+from store import attempts, jobs, overview, verbs
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -121,7 +121,7 @@ def cancel_job(here: Here, job: JobId) -> JobView:
     ended; asking again changes nothing, and a job that has ended is a conflict.
     """
     with here.database.write() as session:
-        jobs.ask(session, job, "cancel")
+        verbs.cancel(session, job)
     return shown(here, job)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy.orm import Session
 
-from store import attempts, clock, events, jobs, trials
+from store import attempts, clock, events, jobs, trials, verbs
 from store.errors import Fenced, NotFound, StateConflict
 from store.sessions import Database
 from tests.store.samples import RESULT, TTL_S, claimed, progress, running, started, waiting
@@ -87,7 +87,7 @@ def test_renewing_moves_the_lease_by_the_database_clock(database: Database) -> N
         assert attempts.expired(session) == []
         (fresh,) = attempts.running(session)
         assert fresh.lease_expires_at_s == pytest.approx(clock.now_s(session) + TTL_S, abs=5)
-        jobs.ask(session, job.id, "cancel")
+        verbs.cancel(session, job.id)
         assert attempts.renew(session, attempt.id, attempt.token, TTL_S) is True
 
 

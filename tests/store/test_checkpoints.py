@@ -2,7 +2,7 @@
 
 from store import attempts, checkpoints
 from store.sessions import Database
-from tests.store.samples import running, started, waiting
+from tests.store.samples import RESULT, running, started, waiting
 
 
 def test_the_newest_checkpoint_is_the_one_with_the_most_steps(database: Database) -> None:
@@ -24,22 +24,22 @@ def test_the_newest_checkpoint_is_the_one_with_the_most_steps(database: Database
         assert attempts.newest_checkpoint(session, other.id) is None
 
 
-def test_an_ended_trials_older_checkpoints_are_superseded(database: Database) -> None:
+def test_a_winners_older_checkpoints_are_losers_too(database: Database) -> None:
     with database.write() as session:
         job, trial, first = running(session)
         attempts.saved_checkpoint(session, first.id, first.token, 50, "a/50")
         attempts.saved_checkpoint(session, first.id, first.token, 100, "a/100")
-        assert checkpoints.superseded(session, job.id, limit=9) == []  # it may yet be resumed from the older one
+        assert checkpoints.losers(session, job.id, limit=9) == []  # it may yet be resumed from the older one
         attempts.lose(session, first.id, "Gone.")
         second = started(session, job, trial)
         attempts.saved_checkpoint(session, second.id, second.token, 100, "b/100")
         other = started(session, job, waiting(session, job, 1))
         attempts.saved_checkpoint(session, other.id, other.token, 50, "c/50")
-        attempts.fail(session, second.id, second.token, "user", "No.")
-        found = checkpoints.superseded(session, job.id, limit=9)
+        attempts.finish(session, second.id, second.token, RESULT)
+        found = checkpoints.losers(session, job.id, limit=9)
         assert [row.path for row in found] == ["a/50", "a/100"]
-        assert [row.path for row in checkpoints.superseded(session, job.id, limit=1)] == ["a/50"]
+        assert [row.path for row in checkpoints.losers(session, job.id, limit=1)] == ["a/50"]
         for _ in range(2):
             checkpoints.forget(session, [row.id for row in found])
-        assert checkpoints.superseded(session, job.id, limit=9) == []
+        assert checkpoints.losers(session, job.id, limit=9) == []
         assert [attempts.newest_checkpoint(session, t).path for t in (trial.id, other.trial_id)] == ["b/100", "c/50"]  # type: ignore[union-attr]

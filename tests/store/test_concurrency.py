@@ -14,7 +14,7 @@ from typing import TypeVar
 import pytest
 from sqlalchemy import func, select
 
-from store import attempts, events, jobs, migrate, reaper, trials
+from store import attempts, events, jobs, migrate, reaper, trials, verbs
 from store.errors import Fenced, StateConflict, StoreError
 from store.sessions import Database
 from store.tables import Attempt, Job, Report, Trial
@@ -118,7 +118,8 @@ def test_of_the_ends_that_race_for_an_attempt_one_wins(database: Database) -> No
         assert outcomes["fenced"] == 3
         with database.read() as session:
             assert outcomes[trials.get(session, job.id, 0).state] == 1
-            assert len(events.after(session, job.id, 0, 99)) == 5
+            kinds = [e.kind for e in events.after(session, job.id, 0, 99)]
+            assert len([kind for kind in kinds if kind != "slot.quarantined"]) == 5  # it is one slot that loses them
 
 
 def test_sixteen_writers_meet_no_lock(database_url: str, database: Database) -> None:
@@ -271,14 +272,14 @@ def test_workers_a_canceller_and_two_reapers_do_not_deadlock(database: Database)
 
     def cancel(job_id: str) -> None:
         with database.write() as session:
-            jobs.ask(session, job_id, "cancel")
+            verbs.cancel(session, job_id)
 
     at_once(6, lambda number: disturb(number) if number < 2 else work(number))
     with database.write() as session:
         for attempt in attempts.running(session):
             attempts.lose(session, attempt.id, "The test is over.")
         for job_id in made[2:]:
-            jobs.ask(session, job_id, "cancel")
+            verbs.cancel(session, job_id)
         for _ in range(2):
             reaper.reap(session)
         owned = [job for job_id in made if (job := jobs.get(session, job_id)).lease_token is not None]

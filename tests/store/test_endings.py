@@ -9,7 +9,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from sparseift.errors import InvalidValue
-from store import attempts, events, jobs, trials
+from store import attempts, events, jobs, trials, verbs
 from store.errors import Fenced, NotFound, StateConflict
 from store.sessions import Database
 from store.tables import Attempt, Job, Trial
@@ -129,7 +129,7 @@ def test_progress_and_handing_back_do_not_count_as_losses(database: Database) ->
         for number in range(1, 3 * attempts.MAX_LOSSES):
             if number % 3 == 0:
                 attempts.saved_checkpoint(session, attempt.id, attempt.token, number, f"{number}")
-            attempts.lose(session, attempt.id, "Gone.", counts=number % 2 == 0)
+            (attempts.lose if number % 2 == 0 else attempts.hand_back)(session, attempt.id, "Gone.")
             assert trials.get(session, job.id, 0).state == "waiting"
             attempt = started(session, job, trial)
 
@@ -137,7 +137,7 @@ def test_progress_and_handing_back_do_not_count_as_losses(database: Database) ->
 def test_losing_an_attempt_of_a_stopping_job_cancels_its_trial(database: Database) -> None:
     with database.write() as session:
         job, _, attempt = running(session)
-        jobs.ask(session, job.id, "cancel")
+        verbs.cancel(session, job.id)
         attempts.lose(session, attempt.id, "Gone.")
         assert jobs.counts(session, job.id) == {"cancelled": 1}
         assert last_events(session, job, 2) == ["attempt.lost", "trial.cancelled"]

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from sparseift.errors import InvalidValue
 from sparseift.records import JobSpec, Plan
-from store import attempts, clock, events, jobs
+from store import attempts, clock, events, jobs, verbs
 from store.errors import Fenced, IdempotencyConflict, NotFound, StateConflict
 from store.sessions import Database
 from store.tables import Job
@@ -56,10 +56,8 @@ def test_the_same_key_gives_the_same_job(database: Database) -> None:
 
 
 def test_an_unknown_job_is_named(database: Database) -> None:
-    with database.write() as session:
-        for call in (lambda: jobs.get(session, "job_x"), lambda: jobs.ask(session, "job_x", "cancel")):
-            with pytest.raises(NotFound, match="job_x"):
-                call()
+    with database.read() as session, pytest.raises(NotFound, match="job_x"):
+        jobs.get(session, "job_x")
 
 
 def test_pages_go_from_the_newest_to_the_oldest(database: Database) -> None:
@@ -198,7 +196,7 @@ def test_only_what_was_asked_to_cancel_ends_as_cancelled(database: Database) -> 
             jobs.finish(session, job.id, token, "cancelled", "", "")
         with pytest.raises(InvalidValue, match="cannot end as 'paused'"):
             jobs.finish(session, job.id, token, "paused", "", "")
-        jobs.ask(session, job.id, "cancel")
+        verbs.cancel(session, job.id)
         with pytest.raises(StateConflict, match="asked to cancel") as caught:
             jobs.finish(session, job.id, token, "succeeded", "", "")
         assert caught.value.state == "stopping"
@@ -206,60 +204,11 @@ def test_only_what_was_asked_to_cancel_ends_as_cancelled(database: Database) -> 
         assert jobs.get(session, job.id).state == "cancelled"
 
 
-def test_a_queued_job_is_cancelled_at_once(database: Database) -> None:
-    with database.write() as session:
-        job, _ = jobs.create(session, SPEC, PLAN)
-        cancelled = jobs.ask(session, job.id, "cancel")
-        assert (cancelled.state, cancelled.wanted) == ("cancelled", None)
-        assert cancelled.ended_at_s is not None
-        assert jobs.claim(session, "w", TTL_S) is None
-        assert kinds(session, job.id) == ["job.queued", "job.cancelled"]
-
-
-@pytest.mark.parametrize("state", ["running", "paused"])
-def test_cancelling_stops_the_running_attempts_of_that_job_alone(database: Database, state: str) -> None:
-    with database.write() as session:
-        job, _, attempt = running(session)
-        waiting(session, job, 1)
-        other_job, _, other = running(session)
-        put(session, job, state)
-        asked = jobs.ask(session, job.id, "cancel")
-        assert (asked.state, asked.wanted) == ("stopping", "cancel")
-        assert attempts.renew(session, attempt.id, attempt.token, TTL_S) is True
-        assert attempts.renew(session, other.id, other.token, TTL_S) is False
-        assert jobs.renew(session, job.id, job.lease_token or "", TTL_S).wanted == "cancel"
-        before = kinds(session, job.id)
-        assert jobs.ask(session, job.id, "cancel").state == "stopping"
-        assert kinds(session, job.id) == before
-        attempts.cancel(session, attempt.id)
-        jobs.finish(session, job.id, job.lease_token or "", "cancelled", "cancelled", "As asked.")
-        assert jobs.counts(session, job.id) == {"cancelled": 2}
-        assert jobs.get(session, other_job.id).state == "running"
-
-
-@pytest.mark.parametrize("state", jobs.TERMINAL)
-def test_an_ended_job_cannot_be_cancelled(database: Database, state: str) -> None:
-    with database.write() as session:
-        job, _ = jobs.create(session, SPEC, PLAN)
-        put(session, job, state)
-        with pytest.raises(StateConflict, match=state) as caught:
-            jobs.ask(session, job.id, "cancel")
-        assert caught.value.state == state
-        assert jobs.get(session, job.id).state == state
-
-
-def test_nothing_else_can_be_asked(database: Database) -> None:
-    with database.write() as session:
-        job, _ = jobs.create(session, SPEC, PLAN)
-        with pytest.raises(InvalidValue, match=r"'dance'.*cancel"):
-            jobs.ask(session, job.id, "dance")
-
-
 def test_a_stopping_job_starts_nothing(database: Database) -> None:
     with database.write() as session:
         job, _ = claimed(session)
         trial = waiting(session, job)
-        jobs.ask(session, job.id, "cancel")
+        verbs.cancel(session, job.id)
         with pytest.raises(StateConflict, match="stopping and takes no new trials"):
             waiting(session, job, 1)
         with pytest.raises(StateConflict, match="stopping and starts no new attempts"):
@@ -281,7 +230,7 @@ def test_counts_are_per_state(database: Database) -> None:
 def test_an_error_undoes_the_whole_transaction(database: Database) -> None:
     def cancel_then_write_late(job_id: str) -> None:
         with database.write() as session:
-            jobs.ask(session, job_id, "cancel")
+            verbs.cancel(session, job_id)
             jobs.release(session, job_id, "stale")
 
     with database.write() as session:

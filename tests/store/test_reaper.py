@@ -2,7 +2,7 @@
 
 import pytest
 
-from store import attempts, events, jobs, reaper, trials
+from store import attempts, events, jobs, reaper, trials, verbs
 from store.errors import Fenced
 from store.sessions import Database
 from tests.store.samples import TTL_S, claimed, running, started, waiting
@@ -12,7 +12,7 @@ def test_the_living_are_left_alone(database: Database) -> None:
     with database.write() as session:
         job, trial, attempt = running(session)
         waiting(session, job, 1)
-        jobs.ask(session, job.id, "cancel")
+        verbs.cancel(session, job.id)
         running(session)
         assert reaper.reap(session) == 0
         assert trials.get(session, job.id, trial.number).state == "running"
@@ -51,7 +51,7 @@ def test_a_cancelled_job_ends_though_its_worker_is_dead(database: Database) -> N
     with database.write() as session:
         job, trial, attempt = running(session)
         waiting(session, job, 1)
-        jobs.ask(session, job.id, "cancel")
+        verbs.cancel(session, job.id)
         jobs.renew(session, job.id, job.lease_token or "", -1.0)
     with database.write() as session:
         assert reaper.reap(session) == 1  # the lease alone: the attempt still runs
@@ -69,7 +69,7 @@ def test_a_cancelled_job_ends_after_its_last_attempt_did(database: Database) -> 
     with database.write() as session:
         job, _, attempt = running(session)
         jobs.release(session, job.id, job.lease_token or "")
-        jobs.ask(session, job.id, "cancel")
+        verbs.cancel(session, job.id)
         assert reaper.reap(session) == 0
         attempts.cancel(session, attempt.id, token=attempt.token)
         assert reaper.reap(session) == 1
@@ -79,7 +79,7 @@ def test_a_cancelled_job_ends_after_its_last_attempt_did(database: Database) -> 
 def test_a_stopping_job_with_a_living_owner_is_left_to_it(database: Database) -> None:
     with database.write() as session:
         job, token = claimed(session)
-        jobs.ask(session, job.id, "cancel")
+        verbs.cancel(session, job.id)
         assert reaper.reap(session) == 0
         jobs.finish(session, job.id, token, "cancelled", "cancelled", "As asked.")
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from sparseift.records import Configuration, TrialSpec
-from store import attempts, jobs, trials
+from store import attempts, jobs, trials, verbs
 from store.sessions import Database
 from store.tables import Attempt, Trial
 from tests.worker.conftest import wait_until
@@ -165,7 +165,7 @@ def test_a_fenced_attempt_stops_and_leaves_its_row_alone(bench: Bench) -> None:
 def test_an_attempt_that_is_asked_to_stop_ends_within_three_seconds(bench: Bench) -> None:
     order = bench.place(steps=1000)
     with bench.database.write() as session:
-        jobs.ask(session, order.folder.partition("/")[0], "cancel")
+        verbs.cancel(session, order.folder.partition("/")[0])
     assert wait_until(lambda: not bench.engine.alive()) < 3.0
     attempt, trial = bench.rows(order)
     assert (attempt.state, trial.state) == ("cancelled", "cancelled")

@@ -18,7 +18,7 @@ from store.sessions import Database
 from store.tables import Attempt
 from tests.worker.conftest import wait_until
 from tests.worker.fakes import make_plan, make_spec, submit
-from worker.engine import Slot
+from worker.engine import Death, Slot
 from worker.order import Order
 from worker.processes import identity
 from worker.scheduler import Scheduler
@@ -44,6 +44,9 @@ class IdleEngine:
 
     def alive(self) -> frozenset[int]:
         return frozenset()
+
+    def death(self, attempt_id: int) -> Death | None:
+        return None
 
     def kill(self, attempt_ids: Collection[int]) -> None:
         self.killed += attempt_ids

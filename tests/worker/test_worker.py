@@ -14,7 +14,7 @@ from psycopg import sql
 from sqlalchemy import make_url, select
 
 from sparseift.records import Budget, JobSpec
-from store import attempts, jobs, trials
+from store import attempts, jobs, trials, verbs
 from store.sessions import Database
 from store.tables import Attempt, Checkpoint, Event, Job, Trial
 from tests.worker.conftest import ROOT, Workers, wait_until
@@ -76,7 +76,8 @@ def test_a_job_from_queue_to_success(database: Database, workers: Workers) -> No
         kept = list(session.scalars(select(Checkpoint.path).order_by(Checkpoint.path)))
     artifacts = workers.folder / "artifacts"
     assert sorted(str(p.relative_to(artifacts)) for p in artifacts.rglob("step-*")) == kept
-    assert len(kept) == sum(t.state == "complete" for t in found)
+    winners = [t for t in found if t.state == "complete" and t.kind != "search"]
+    assert len(kept) == len(winners) + 2  # and the best search trial of each family
 
 
 def test_killed_children_and_a_killed_worker_change_nothing(database: Database, workers: Workers) -> None:
@@ -111,7 +112,7 @@ def test_a_stopped_worker_hands_everything_back(database: Database, workers: Wor
     workers.finish(worker, 10.0)
     job, before = job_of(database, job_id), attempts_of(database)
     assert (job.state, job.lease_token) == ("running", None)
-    assert {(a.state, a.failure_class) for a in before} == {("lost", "")}
+    assert {(a.state, a.failure_class) for a in before} == {("handed_back", "")}
     assert [t.state for t in trials_of(database, job_id)].count("waiting") == 2
     workers.finish(workers.start("--until-idle"))
     assert_is_undisturbed(database, job_id, spec)
@@ -128,7 +129,7 @@ def test_cancel_ends_what_runs_within_five_seconds(database: Database, workers: 
     processes = [a.process for a in running(database)]
     grandchild = psutil.Process(int(file.read_text()))
     with database.write() as session:
-        jobs.ask(session, job_id, "cancel")
+        verbs.cancel(session, job_id)
     assert wait_until(lambda: job_of(database, job_id).state == "cancelled") < 5.0
     assert [find(process) for process in processes] == [None, None]
     assert not grandchild.is_running() or grandchild.status() == psutil.STATUS_ZOMBIE
