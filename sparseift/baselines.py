@@ -12,20 +12,20 @@ from typing import Any
 import torch
 from torch import nn
 
-from sparseift import huggingface
+from sparseift.construction import fresh, skeleton
+from sparseift.dense import read
 from sparseift.errors import Infeasible, InvalidValue
 from sparseift.example import Example
-from sparseift.families.blocks import Factorized, fresh
+from sparseift.families.blocks import Factorized
 from sparseift.families.family import check_nonlinearity, check_sparsity, floor_to
 from sparseift.families.kinds import plain, shape_of
 from sparseift.flops import count
 from sparseift.isoflop import TOLERANCE
-from sparseift.layers import Rule, assign_roles, check_rules
+from sparseift.layers import Rule
 from sparseift.ledger import Network
 from sparseift.masks.schedules import MaskSchedule
-from sparseift.masks.state import masks_of
 from sparseift.records import Point, Scope, derive_seed
-from sparseift.replacement import Swaps, take_attention_apart
+from sparseift.replacement import Swaps
 from sparseift.sizing import Masking, network
 from sparseift.transformation import transform
 from sparseift.widening import wide_scale, widen
@@ -53,23 +53,18 @@ def plain_sparse(
     """
     if not check_sparsity(sparsity) > 0.0:
         raise InvalidValue("The sparsity is 0; it must lie in (0, 1).")
-    _check_dense(model)
-    apart = Swaps(model)
+    dense = read(model, example_input, rules, replacing=False)
+    full = dense.network.flops("model")
     try:
-        take_attention_apart(model, apart)
-        counted = count(model, example_input)
-        rules = (*check_rules(model, rules), *huggingface.rules_of(model))
-        roles = assign_roles(model, counted, rules, replacing=False)
-        dense = network(model, counted, roles)
-        saved = sparsity * sum(w.flops(w.numel) for w in dense.masked)
+        saved = sparsity * sum(w.flops(w.numel) for w in dense.network.masked)
         masking = Masking("model", distribution, structure, seed=seed)
-        sized = masking.solve(model, roles, example_input, round(dense.flops("model") - saved))
+        sized = masking.solve(model, dense.roles, example_input, round(full - saved))
+        masking.attach(model, sized)
     except BaseException:
-        apart.undo()
+        dense.apart.undo()
         raise
-    masking.attach(model, sized)
     point = sized.point("plain_sparse", sparsity, "as it was")
-    return replace(point, flop_ratio=point.forward_flops / dense.flops("model"))
+    return replace(point, flop_ratio=point.forward_flops / full)
 
 
 def dense_ladder(
@@ -106,7 +101,7 @@ def dense_ladder(
 
     def flops(candidate: int) -> int:
         if candidate not in counted:
-            counted[candidate] = count(_skeleton(lambda: build(candidate)), example_input).total
+            counted[candidate] = count(skeleton(lambda: build(candidate)), example_input).total
         return counted[candidate]
 
     for factor in factors:
@@ -137,15 +132,9 @@ def dense_low_rank(
         As `sparseift.transform`; Infeasible where rank 1 is already dearer than the dense layers.
     """
     check_nonlinearity(nonlinearity)
-    _check_dense(model)
-    apart, blocks = Swaps(model), Swaps(model)
+    dense, blocks = read(model, example_input, rules), Swaps(model)
+    roles, before = dense.roles, dense.network
     try:
-        take_attention_apart(model, apart)
-        counted = count(model, example_input)
-        roles = assign_roles(model, counted, (*check_rules(model, rules), *huggingface.rules_of(model)))
-        dense = network(model, counted, roles)
-        apart.undo()
-        take_attention_apart(model, apart, keep=roles)
         layers = {name: plain(model.get_submodule(name)) for name in roles.transform}
         steps = {name: shape_of(layer).groups for name, layer in layers.items()}
         ranks = {name: floor_to(shape_of(layer).full_rank, steps[name]) for name, layer in layers.items()}
@@ -162,17 +151,17 @@ def dense_low_rank(
             return network(model, count(model, example_input), roles)
 
         floor = sized()
-        _raise_ranks(ranks, steps, floor, dense.flops(scope) - floor.flops(scope))
+        _raise_ranks(ranks, steps, floor, before.flops(scope) - floor.flops(scope))
         final = sized()
-        ratio = final.flops(scope) / dense.flops(scope)
+        ratio = final.flops(scope) / before.flops(scope)
         if ratio > 1.0 + TOLERANCE:
             raise Infeasible(f"Factors of the smallest rank cost {ratio:.2%} of the dense model's FLOPs.")
     except BaseException:
         blocks.undo()
-        apart.undo()
+        dense.apart.undo()
         raise
     scale = f"ranks {min(ranks.values())} to {max(ranks.values())}"
-    point = _dense_point("dense_low_rank", scale, model, final.flops("model"), dense.flops("model"))
+    point = _dense_point("dense_low_rank", scale, model, final.flops("model"), before.flops("model"))
     return replace(point, flop_ratio=ratio)
 
 
@@ -241,17 +230,3 @@ def _dense_point(family: str, scale: str, model: nn.Module, flops: int, dense: i
         parameters=parameters,
         nonzero_parameters=parameters,
     )
-
-
-def _check_dense(model: nn.Module) -> None:
-    if masks_of(model):
-        raise InvalidValue("The model has masks already; a baseline starts from a dense one.")
-
-
-def _skeleton(build: Callable[[], nn.Module]) -> nn.Module:
-    """The model on the meta device; for real where its builder reads values."""
-    try:
-        with torch.device("meta"):
-            return build()
-    except Exception:
-        return fresh(build, seed=0)

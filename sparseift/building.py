@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from sparseift import catalog
 from sparseift.cards import ModelCard
+from sparseift.construction import fresh
 from sparseift.errors import Infeasible, InvalidValue
-from sparseift.families.blocks import fresh
 from sparseift.families.family import Family
 from sparseift.families.wide import wide_size
 from sparseift.flops import count
@@ -85,7 +85,7 @@ def plan_point(
     return sized.point(family, nominal_sparsity, scale)
 
 
-def skeleton(
+def skeleton_of(
     card: ModelCard,
     arguments: Arguments,
     shape: DataShape,

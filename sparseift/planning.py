@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sparseift import catalog
-from sparseift.building import dense_point, example_of, plan_point, skeleton
+from sparseift.building import dense_point, example_of, plan_point, skeleton_of
 from sparseift.cards import DatasetCard, ModelCard
 from sparseift.errors import Infeasible, InvalidValue
 from sparseift.families.family import Family, check_nonlinearity
@@ -121,7 +121,7 @@ def _memory_bytes(
     largest = {p.family: p for p in sorted(feasible, key=lambda p: p.executed_flops)}
 
     def estimate(point: Point) -> int:
-        model = skeleton(
+        model = skeleton_of(
             card,
             spec.model.arguments,
             shape,

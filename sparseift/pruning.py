@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from sparseift.construction import fresh
 from sparseift.coupling import Coupling, Couplings, couplings
 from sparseift.errors import InvalidValue
 from sparseift.example import Example
-from sparseift.families.blocks import fresh
 from sparseift.growth import GROWTH, Side, grow, is_depthwise, size_of
 from sparseift.rehearsal import call, meta_stand_ins, untouched
 from sparseift.widening import Widener

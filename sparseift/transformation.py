@@ -4,18 +4,17 @@ from collections.abc import Iterable, Mapping
 
 from torch import nn
 
-from sparseift import catalog, huggingface
+from sparseift import catalog
+from sparseift.dense import read
 from sparseift.errors import Infeasible, InvalidValue
 from sparseift.example import Example
 from sparseift.families.family import Family
-from sparseift.flops import count
 from sparseift.isoflop import with_nearest
-from sparseift.layers import Roles, Rule, assign_roles, check_rules
+from sparseift.layers import Roles, Rule
 from sparseift.masks.initial import InitialScore
-from sparseift.masks.state import masks_of
 from sparseift.records import Point, Scope
-from sparseift.replacement import Swaps, replace_layers, take_attention_apart
-from sparseift.sizing import Masking, Sized, network
+from sparseift.replacement import Swaps, replace_layers
+from sparseift.sizing import Masking, Sized
 
 
 def transform(
@@ -74,8 +73,12 @@ def transform(
         ('k = 4 branches', '1.000', '0.75')
     """
     masking = Masking(scope, distribution, structure, initial, start_density, seed)
-    _, sized, scale = _replaced(model, family, sparsity, example_input, nonlinearity, tuple(rules), packed, masking)
-    masking.attach(model, sized)
+    swaps, sized, scale = _replaced(model, family, sparsity, example_input, nonlinearity, rules, packed, masking)
+    try:
+        masking.attach(model, sized)
+    except BaseException:  # scores that the caller computes may fail
+        _undo(swaps)
+        raise
     return sized.point(family, sparsity, scale)
 
 
@@ -98,9 +101,8 @@ def plan_transform(
         As `transform`.
     """
     masking = Masking(scope, distribution, structure)
-    swaps, sized, scale = _replaced(model, family, sparsity, example_input, nonlinearity, tuple(rules), packed, masking)
-    for swap in reversed(swaps):
-        swap.undo()
+    swaps, sized, scale = _replaced(model, family, sparsity, example_input, nonlinearity, rules, packed, masking)
+    _undo(swaps)
     return sized.point(family, sparsity, scale)
 
 
@@ -110,7 +112,7 @@ def _replaced(
     sparsity: float,
     example: Example,
     nonlinearity: str,
-    rules: tuple[Rule, ...],
+    rules: Iterable[Rule],
     packed: Mapping[str, int] | None,
     masking: Masking,
 ) -> tuple[tuple[Swaps, Swaps], Sized, str]:
@@ -118,21 +120,14 @@ def _replaced(
     family: Family = catalog.get("family", family_name)
     if not family.is_local:
         raise InvalidValue(f"'{family_name}' widens the whole network: use sparseift.widen.")
-    if masks_of(model):
-        raise InvalidValue("The model has masks already; its FLOPs are a dense model's no more. Transform a dense one.")
-    apart = Swaps(model)
+    dense = read(model, example, rules)
     try:
-        take_attention_apart(model, apart)
-        counted = count(model, example)
-        roles = assign_roles(model, counted, (*check_rules(model, rules), *huggingface.rules_of(model)))
-        budget = network(model, counted, roles).flops(masking.scope)
-        apart.undo()
-        take_attention_apart(model, apart, keep=roles)
+        budget = dense.network.flops(masking.scope)
 
         def attempt(nominal: float) -> tuple[Swaps, Sized]:
-            blocks = replace_layers(model, family, nominal, roles, nonlinearity, masking.seed, packed)
+            blocks = replace_layers(model, family, nominal, dense.roles, nonlinearity, masking.seed, packed)
             try:
-                return blocks, masking.solve(model, roles, example, budget)
+                return blocks, masking.solve(model, dense.roles, example, budget)
             except BaseException:
                 blocks.undo()
                 raise
@@ -145,9 +140,14 @@ def _replaced(
         except Infeasible as refusal:
             raise with_nearest(refusal, sparsity, probe) from None
     except BaseException:
-        apart.undo()  # a refusal, whoever's, leaves the caller's model as it was
+        dense.apart.undo()  # a refusal, whoever's, leaves the caller's model as it was
         raise
-    return (apart, blocks), sized, family.describe(sparsity)
+    return (dense.apart, blocks), sized, family.describe(sparsity)
+
+
+def _undo(swaps: tuple[Swaps, ...]) -> None:
+    for swap in reversed(swaps):
+        swap.undo()
 
 
 def roles_of(model: nn.Module, example_input: Example, rules: Iterable[Rule] = ()) -> Roles:
@@ -159,10 +159,6 @@ def roles_of(model: nn.Module, example_input: Example, rules: Iterable[Rule] = (
     Raises:
         As `transform`.
     """
-    apart = Swaps(model)
-    try:
-        take_attention_apart(model, apart)
-        rules = (*check_rules(model, rules), *huggingface.rules_of(model))
-        return assign_roles(model, count(model, example_input), rules)
-    finally:
-        apart.undo()
+    dense = read(model, example_input, rules)
+    dense.apart.undo()
+    return dense.roles

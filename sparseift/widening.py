@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import torch
 from torch import nn
 
+from sparseift.construction import fresh, skeleton
 from sparseift.errors import Infeasible, InvalidValue
 from sparseift.example import Example
-from sparseift.families.blocks import fresh
 from sparseift.families.wide import wide_size
 from sparseift.flops import count
 from sparseift.isoflop import with_nearest
@@ -107,7 +106,7 @@ def plan_widen(
     """
     widener = _widener(source, example_input, width, multiple)
     masking = Masking(scope, distribution, structure)
-    _, wide, sized = _widened(widener, sparsity, example_input, tuple(rules), masking, _skeleton)
+    _, wide, sized = _widened(widener, sparsity, example_input, tuple(rules), masking, skeleton)
     return sized.point("sparse_wide", sparsity, wide_scale(widener.width, wide))
 
 
@@ -140,14 +139,14 @@ def _widened(
     make: Callable[[Callable[[], nn.Module]], nn.Module],
 ) -> tuple[nn.Module, int, Sized]:
     """The widened model, its width and its mask sizes."""
-    dense = _skeleton(lambda: widener.build(widener.width))
+    dense = skeleton(lambda: widener.build(widener.width))
     take_attention_apart(dense, Swaps(dense))
     counted = count(dense, example)
     rules = (*check_rules(dense, rules), *widener.rules)
     budget = network(dense, counted, assign_roles(dense, counted, rules, replacing=False)).flops(masking.scope)
 
     def attempt(
-        nominal: float, make: Callable[[Callable[[], nn.Module]], nn.Module] = _skeleton
+        nominal: float, make: Callable[[Callable[[], nn.Module]], nn.Module] = skeleton
     ) -> tuple[nn.Module, int, Sized]:
         wide = wide_size(widener.width, nominal, widener.multiple)
         model = make(lambda: widener.build(wide))
@@ -159,12 +158,3 @@ def _widened(
         return attempt(sparsity, make)
     except Infeasible as refusal:
         raise with_nearest(refusal, sparsity, attempt) from None
-
-
-def _skeleton(build: Callable[[], nn.Module]) -> nn.Module:
-    """The model on the meta device; for real where its builder reads values."""
-    try:
-        with torch.device("meta"):
-            return build()
-    except Exception:
-        return fresh(build, seed=0)

@@ -171,10 +171,3 @@ class Packed(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """(…, D_in) -> (…, parts · D_out)."""
         return torch.cat([part(z) for part in self.parts], dim=-1)
-
-
-def fresh(make: Callable[[], nn.Module], seed: int) -> nn.Module:
-    """A module built with torch's global random state set to `seed`, which is put back afterwards."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return make()
