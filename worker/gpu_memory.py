@@ -26,8 +26,10 @@ class Memory:
 
 def read(visible: str) -> Memory | None:
     """Of the GPU with this index or UUID (its beginning suffices, as for CUDA); None where nobody tells."""
-    table = _table(int(time.monotonic() / FRESH_S))
-    for index, uuid, memory in table:
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return None
+    for index, uuid, memory in _table(tool, int(time.monotonic() / FRESH_S)):
         if visible == index or (visible.startswith("GPU-") and uuid.startswith(visible)):
             return memory
     return None
@@ -44,10 +46,7 @@ def parse(text: str) -> tuple[tuple[str, str, Memory], ...]:
 
 
 @lru_cache(maxsize=1)
-def _table(_moment: int) -> tuple[tuple[str, str, Memory], ...]:
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return ()
+def _table(tool: str, _moment: int) -> tuple[tuple[str, str, Memory], ...]:
     try:
         answer = subprocess.run([tool, *QUERY], capture_output=True, text=True, timeout=LIMIT_S, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -31,3 +31,33 @@ def test_impossible_shares_are_refused() -> None:
         share(("cpu",), 0, None)
     with pytest.raises(InvalidValue, match="0 threads"):
         share(("cpu",), 1, 0)
+
+
+def test_a_declared_fraction_makes_the_slots(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    places = share(("cuda:0", "cuda:1"), None, 1, 0.5)
+    assert [(place.name, place.visible, place.fraction) for place in places] == [
+        ("cuda:0/0", "0", 0.5),
+        ("cuda:1/0", "1", 0.5),
+        ("cuda:0/1", "0", 0.5),
+        ("cuda:1/1", "1", 0.5),
+    ]
+    assert len(share(("cuda:0",), None, 1, 1 / 3)) == 3
+    assert len(share(("cuda:0",), None, 1, 0.4)) == 2
+    assert len(share(("cuda:0", "cuda:1"), None, None)) == 1  # undeclared: as before
+
+
+@pytest.mark.parametrize(
+    ("devices", "slots", "fraction", "sentence"),
+    [
+        (("cuda:0",), None, 0.0, "0 of a GPU"),
+        (("cuda:0",), None, 1.5, "1.5 of a GPU"),
+        (("cpu",), None, 0.5, "there is none"),
+        (("cuda:0",), 3, 0.5, "at most 2"),
+    ],
+)
+def test_impossible_fractions_are_refused(
+    devices: tuple[str, ...], slots: int | None, fraction: float, sentence: str
+) -> None:
+    with pytest.raises(InvalidValue, match=sentence):
+        share(devices, slots, 1, fraction)

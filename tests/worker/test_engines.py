@@ -1,5 +1,6 @@
 """What every engine promises, on real processes and a real database: one suite over both members."""
 
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -55,6 +56,7 @@ class OwnRay:
         head.terminate()
         head.wait(20)
         assert not list((self.folder / "ray").glob("session_2*"))
+        shutil.rmtree(self.folder)
 
 
 @pytest.fixture(scope="session")

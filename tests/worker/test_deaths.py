@@ -1,0 +1,29 @@
+"""What is made of exit statuses."""
+
+from worker.deaths import KEPT, Deaths, OutOfMemory, of_status, oom_kills
+from worker.engine import Death
+
+
+def test_a_sigkill_is_out_of_memory_only_where_the_kernel_has_just_killed() -> None:
+    assert of_status(-9, True).failure_class == "out_of_memory"
+    assert of_status(-9, False) == Death("infrastructure", "Its process was ended by SIGKILL.")
+    assert of_status(-11, True) == Death("infrastructure", "Its process was ended by SIGSEGV.")
+    assert of_status(1, True) == Death("infrastructure", "Its process ended with status 1.")
+
+
+def test_only_kills_since_the_start_count() -> None:
+    count = [5]
+    watch = OutOfMemory(lambda: count[0])
+    assert not watch.recently()
+    count[0] = 6
+    assert watch.recently()
+    assert watch.recently()  # the death may be seen a little later
+    assert oom_kills() >= 0
+
+
+def test_only_the_latest_deaths_are_kept() -> None:
+    deaths = Deaths()
+    for i in range(KEPT + 1):
+        deaths.add(i, Death("infrastructure", str(i)))
+    assert deaths.of(0) is None
+    assert deaths.of(KEPT) == Death("infrastructure", str(KEPT))
