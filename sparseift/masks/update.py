@@ -108,7 +108,7 @@ def _pooled(
     if wanted < total:  # every pool down to its own target first
         active = _best(drop_scores.masked_fill(~active, -1.0), torch.minimum(counts, targets))
     if exchanged := int(drop_fraction * min(total, wanted)):
-        positions = active.view(-1).nonzero().view(-1)
+        positions = active.reshape(-1).nonzero().view(-1)
         lowest = torch.topk(drop_scores.reshape(-1)[positions], exchanged, largest=False, sorted=False).indices
         active = active.reshape(-1).index_fill(0, positions[lowest], False).view(active.shape)
     missing = targets - active.sum(1)

@@ -9,8 +9,10 @@ from torch import nn
 from sparseift.errors import InvalidValue, UnknownName
 from sparseift.ledger import Weight
 from sparseift.masks.layouts import choose, draw, from_units, to_units, unit_scores
+from sparseift.masks.schedules import MaskSchedule
 from sparseift.masks.state import attach_masks, masks_of
 from sparseift.masks.structures import parse, start_counts
+from sparseift.masks.trainer import MaskTrainer
 
 NAMES = ("unstructured", "2:4", "1:4", "4:8", "block:4", "constant_fan_in", "channel", "head_balanced:2")
 SHAPES = ((8, 16), (4, 8, 3), (8, 16, 2, 2), (4, 8, 2, 1, 3))
@@ -132,3 +134,21 @@ def test_where_a_ramp_starts() -> None:
     assert start_counts(weights, "channel", 0.3) == {"a": 32, "b": 4}
     with pytest.raises(InvalidValue, match=r"\(0, 1\]"):
         start_counts(weights, "2:4", 0.0)
+
+
+def test_hugging_faces_conv1d_is_masked_by_its_outputs() -> None:
+    """It stores (in, out): 2 of 4 inputs and equal counts are counted down its columns."""
+    conv1d = pytest.importorskip("transformers.pytorch_utils").Conv1D
+    for structure in ("2:4", "constant_fan_in"):
+        model = nn.Sequential(conv1d(6, 8))  # 8 inputs, 6 outputs
+        attach_masks(model, {"0.weight": 24}, seed=0, structure=structure)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        schedule = MaskSchedule("rigl", delta_t_steps=1, t_end_fraction=1.0, structure=structure)
+        MaskTrainer(model, optimizer, schedule, total_steps=4, seed=0)
+        for _ in range(3):
+            model(torch.randn(5, 8, generator=torch.Generator().manual_seed(1))).square().sum().backward()
+            optimizer.step()
+        mask = masks_of(model)["0.weight"]
+        assert mask.sum(0).tolist() == [4] * 6
+        if structure == "2:4":
+            assert (mask.view(2, 4, 6).sum(1) == 2).all()

@@ -1,8 +1,9 @@
 """One update by hand under each kind of structure: every number can be checked on paper."""
 
+import pytest
 import torch
-from torch import Tensor
 
+from sparseift.masks.layouts import draw
 from sparseift.masks.scores import DYNAMIC_METHODS
 from sparseift.masks.structures import Layout, parse
 from sparseift.masks.update import Change, drop_and_grow
@@ -110,21 +111,22 @@ def test_half_precision_sums_do_not_overflow() -> None:
     assert mask.sum(1).tolist() == [64, 0]
 
 
-def test_grown_and_dropped_are_positions_of_the_stored_weight() -> None:
-    """Transposed storage and strided memory change nothing."""
-
-    def moved(weight: Tensor, gradient: Tensor, mask: Tensor, transposed: bool) -> tuple[Tensor, Change]:
-        layout = parse("2:4").layout(tuple(weight.shape), transposed)
-        mask = mask.clone()
-        return mask, drop_and_grow(weight, gradient, mask, DYNAMIC_METHODS["rigl"], 0.5, torch.Generator(), layout)
-
+@pytest.mark.parametrize("target", [None, 16, 64])
+@pytest.mark.parametrize("structure", ["2:4", "constant_fan_in", "block:4", "channel", "head_balanced:2"])
+def test_transposed_storage_changes_nothing(structure: str, target: int | None) -> None:
     generator = torch.Generator().manual_seed(0)
-    weight, gradient = torch.randn(8, 12, generator=generator), torch.randn(8, 12, generator=generator)
-    mask = torch.tensor([1, 0, 1, 0], dtype=torch.uint8).repeat(8, 3)
-    want, change = moved(weight, gradient, mask, transposed=False)
+    shape = (16, 8)
+    weight, gradient = torch.randn(shape, generator=generator), torch.randn(shape, generator=generator)
+    plain, swapped = parse(structure).layout(shape), parse(structure).layout(shape[::-1], transposed=True)
+    mask = draw(plain, weight.shape, 32, None, generator)
+    weight *= mask
     stored = weight.t().contiguous(), gradient.t().contiguous(), mask.t().contiguous()
-    found, other = moved(*stored, transposed=True)
-    assert torch.equal(found.t(), want)
-    before, after = stored[2].flatten(), found.flatten()
-    assert other.grown.tolist() == ((after == 1) & (before == 0)).nonzero().flatten().tolist()
-    assert change.grown.numel() == other.grown.numel() > 0
+    before = stored[2].clone()
+    rigl = DYNAMIC_METHODS["rigl"]
+    drop_and_grow(weight, gradient, mask, rigl, 0.5, torch.Generator().manual_seed(1), plain, target)
+    change = drop_and_grow(*stored, rigl, 0.5, torch.Generator().manual_seed(1), swapped, target)
+    assert torch.equal(stored[2].t(), mask)
+    assert int(mask.sum()) == (target or 32)
+    difference = stored[2].int().flatten() - before.int().flatten()
+    assert change.grown.tolist() == (difference > 0).nonzero().flatten().tolist()
+    assert change.dropped.tolist() == (difference < 0).nonzero().flatten().tolist()
