@@ -47,9 +47,9 @@ def assign_roles(model: nn.Module, counted: FlopCount, rules: Iterable[Rule] = (
     number of classes).
 
     Whatever the rules say, these stay dense: layers that the forward does not use, weights tied to another module's
-    (an embedding shared with the head), layers whose weights are not all used equally often, and, where layers are
-    replaced, depthwise convolutions (one input channel per group: the rest pays for them). Subclasses stay dense, for
-    their makers may read the weights, unless a rule asks for them.
+    (an embedding shared with the head), and layers whose weights are not all used equally often. Depthwise
+    convolutions (one input channel per group: the rest pays for them) are never replaced, and masked only where a rule
+    asks for it. Subclasses are not replaced, for their makers may read the weights, unless a rule asks for it.
 
     Args:
         model: as built, before any transformation.
@@ -148,10 +148,10 @@ def _obstacle(
         return "the forward does not use it"
     if id(module.weight) in tied:
         return "its weight is tied to another module's"
-    if replacing and role == "transform":
-        groups = module.groups if isinstance(module, CONVOLUTIONS) else 1
-        if groups > 1 and groups == module.in_channels:
-            return "it is a depthwise convolution"
+    replaced = replacing and role == "transform"
+    if isinstance(module, CONVOLUTIONS) and 1 < module.groups == module.in_channels and (replaced or not asked):
+        return "it is a depthwise convolution"
+    if replaced:
         if not asked and type(module) not in LAYERS and not is_hugging_face_conv1d(module):
             return f"it is a subclass, {type(module).__name__}, whose maker may read its weight"
     return ""

@@ -152,3 +152,12 @@ def test_rules_may_come_from_a_generator() -> None:
 def test_an_unknown_scope_is_refused() -> None:
     with pytest.raises(UnknownName, match="masked_layers"):
         transform(mlp(), "sparse_doped", 0.5, X, scope="whole_model")  # type: ignore[arg-type]
+
+
+def test_depthwise_layers_are_masked_only_when_asked_for() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 3, groups=8), nn.Conv2d(8, 8, 1), nn.Conv2d(8, 2, 1))
+    counted = count(model, torch.zeros(1, 3, 8, 8))
+    for replacing in (True, False):
+        assert assign_roles(model, counted, replacing=replacing).transform == ("2",)
+        assert assign_roles(model, counted, [("1", "mask")], replacing=replacing).mask_only == ("1",)
+        assert "1" not in assign_roles(model, counted, [("2", "mask"), ("3", "transform"), ("1", "dense")]).transform
