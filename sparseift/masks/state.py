@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from sparseift.errors import InvalidValue
 from sparseift.families.kinds import is_hugging_face_conv1d
 from sparseift.masks.layouts import draw
+from sparseift.masks.sharding import is_sharded
 from sparseift.masks.structures import parse
 
 SUFFIX = "_mask"
@@ -60,7 +61,8 @@ def attach_masks(
 
     Raises:
         UnknownName, InvalidValue: no such structure, or one that a weight's shape or number cannot have; a number
-            out of range; scores that are missing or of another shape. The model is left as it was.
+            out of range; scores that are missing, NaN or of another shape; a sharded weight. The model is left as it
+            was.
     """
     generator = torch.Generator().manual_seed(seed)
     parsed = parse(structure)
@@ -68,6 +70,8 @@ def attach_masks(
     for name, active in nonzeros.items():
         module, leaf = owner_of(model, name)
         weight: Tensor = getattr(module, leaf)
+        if is_sharded(weight):
+            raise InvalidValue(f"'{name}' is sharded over processes; a model gets its masks before it is sharded.")
         layout = parsed.layout(tuple(weight.shape), is_hugging_face_conv1d(module))
         for number in (active, (targets or {}).get(name, active)):
             layout.check_count(name, number)

@@ -37,7 +37,8 @@ class MaskTrainer:
 
     Step order as in the official code: backward → optimizer step → projection → mask update on schedule steps, so no
     weight update is skipped. Under DDP give it the wrapped model, under FSDP2 (`fully_shard`) the sharded one: every
-    process must have one, with the same seed.
+    process must have one, with the same seed. (DDP sends buffers, masks among them, at every forward; where no batch
+    norm needs that, `broadcast_buffers=False` saves a byte per masked weight and step.)
 
     Args:
         model: whose masks are `<weight>_mask` buffers (`transform`, `widen`, `build_sparse` attach them).

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from sparseift.errors import InvalidValue
 from sparseift.masks.schedules import MaskSchedule, Ramp
 from sparseift.masks.state import attach_masks, masks_of
 from sparseift.masks.trainer import MaskTrainer, SkippedUpdate
@@ -56,6 +57,8 @@ def train(model: nn.Module, named: nn.Module, schedule: MaskSchedule, part: slic
         nn.functional.cross_entropy(model(x[part]), y[part]).backward()
         norm = trainer.clip_grad_norm_(0.5)
         optimizer.step()
+        if trainer.step == 3:  # with half of a sum of gradients: what is saved whole is loaded in shards
+            trainer.load_state_dict(trainer.state_dict())
     assert trainer.skipped_updates == 0
     state: dict[str, Tensor] = {"norm": norm}
     for name, tensor in (*named.named_parameters(), *named.named_buffers()):
@@ -105,6 +108,8 @@ def check_a_nan_on_one_process_stops_all(rank: int) -> None:
     schedule = MaskSchedule("rigl", delta_t_steps=1, t_end_fraction=1.0)
     model = sparse_model(schedule)
     wrapped = distributed(model, "fsdp2")
+    with pytest.raises(InvalidValue, match="before it is sharded"):
+        attach_masks(model, {"0.weight": 12}, seed=0)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     trainer = MaskTrainer(wrapped, optimizer, schedule, STEPS, seed=3)
     before = model[0].weight_mask.clone()

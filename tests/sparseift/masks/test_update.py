@@ -111,6 +111,26 @@ def test_half_precision_sums_do_not_overflow() -> None:
     assert mask.sum(1).tolist() == [64, 0]
 
 
+@pytest.mark.parametrize(
+    "structure", ["unstructured", "2:4", "constant_fan_in", "block:4", "channel", "head_balanced:2"]
+)
+def test_strided_memory_changes_nothing(structure: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    shape = (8, 4, 3, 3)
+    layout = parse(structure).layout(shape)
+    gradient = torch.randn(shape, generator=generator)
+    mask = draw(layout, gradient.shape, 144, None, generator)
+    weight = torch.randn(shape, generator=generator) * mask
+    strided = [t.clone(memory_format=torch.channels_last) for t in (weight, gradient, mask)]
+    assert not strided[2].is_contiguous()
+    rigl = DYNAMIC_METHODS["rigl"]
+    change = drop_and_grow(weight, gradient, mask, rigl, 0.5, torch.Generator().manual_seed(1), layout)
+    other = drop_and_grow(*strided, rigl, 0.5, torch.Generator().manual_seed(1), layout)
+    assert torch.equal(strided[2], mask)
+    assert torch.equal(other.grown, change.grown)
+    assert change.grown.numel()
+
+
 @pytest.mark.parametrize("target", [None, 16, 64])
 @pytest.mark.parametrize("structure", ["2:4", "constant_fan_in", "block:4", "channel", "head_balanced:2"])
 def test_transposed_storage_changes_nothing(structure: str, target: int | None) -> None:
