@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -51,6 +52,9 @@ def arguments(given: Sequence[str], environment: Mapping[str, str]) -> argparse.
     )
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8000, help="0: any free one (default: %(default)s)")
+    parser.add_argument(
+        "--artifacts", type=Path, metavar="DIR", help="the workers' folder, to read attempts' output (default: none)"
+    )
     parser.add_argument(
         "--lease-ttl-s", type=float, default=defaults.lease_ttl_s, help="the workers' (default: %(default)s)"
     )
@@ -134,7 +138,10 @@ def serve(options: argparse.Namespace) -> None:
     check_seconds("--lease-ttl-s", options.lease_ttl_s, *LEASE_TTL_S)
     check_seconds("--reap-every-s", options.reap_every_s, *REAP_EVERY_S)
     settings = Settings(
-        database_url=options.database, lease_ttl_s=options.lease_ttl_s, reap_every_s=options.reap_every_s
+        database_url=options.database,
+        artifacts=options.artifacts,
+        lease_ttl_s=options.lease_ttl_s,
+        reap_every_s=options.reap_every_s,
     )
     check_database(settings.database_url)
     server_socket = listening(options.host, options.port)

@@ -19,6 +19,7 @@ from service.events import endpoints as events
 from service.guards import Guards
 from service.health import endpoints as health
 from service.jobs import endpoints as jobs
+from service.jobs import verbs
 from service.planner import ChildPlanner, Planner
 from service.reaping import Reaping
 from service.request_log import RequestLog
@@ -49,7 +50,7 @@ def create_app(
         generate_unique_id_function=operation_id,
         lifespan=_lifespan(settings, planner, stopping),
     )
-    for noun in (jobs, trials, curves, events, catalogs, health):
+    for noun in (jobs, verbs, trials, curves, events, catalogs, health):
         app.include_router(noun.router)
     failures.register(app)
     app.add_middleware(Guards, body_bytes=settings.body_bytes)

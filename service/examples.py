@@ -59,12 +59,21 @@ _SPEC: dict[str, Any] = {
         "t_end_fraction": [0.5, 0.9],
         "distributions": ["uniform"],
     },
-    "budget": {"search_trials": 24, "confirm_seeds": 3},
+    "budget": {
+        "search_trials": 24,
+        "confirm_seeds": 3,
+        "wall_time_s": None,
+        "device_hours": 2.0,
+        "training_flops": None,
+        "when_spent": "finish",
+        "failures_allowed": None,
+    },
     "training": {},
     "scope": "model",
     "nonlinearity": "default",
     "seed": 0,
     "in_flight": 2,
+    "priority": 0,
 }
 _ID = "job_1k5x0z3w8qs7h2m4d9rt6b"
 
@@ -75,6 +84,8 @@ SUMMARY: dict[str, Any] = {
     "reason": "claimed",
     "message": "A worker runs this job.",
     "wanted": None,
+    "priority": 0,
+    "search_closed": "",
     "model": "mlp",
     "dataset": "digits",
     "families": ["sparse_wide"],
@@ -90,12 +101,17 @@ SUMMARY: dict[str, Any] = {
         "best": f"/v1/jobs/{_ID}/best",
         "curve": f"/v1/jobs/{_ID}/curve",
         "events": f"/v1/jobs/{_ID}/events",
-        "cancel": f"/v1/jobs/{_ID}:cancel",
+        **{
+            verb: f"/v1/jobs/{_ID}:{verb}"
+            for verb in ("pause", "resume", "stop", "cancel", "extend", "prioritize", "clone")
+        },
     },
 }
 SHOWN_JOB: dict[str, Any] = {
     **SUMMARY,
     "eta_seconds": 96.5,
+    "spent": {"wall_time_s": 130.2, "device_hours": 0.061, "training_flops": 1.41e11},
+    "quarantined": [],
     "running": [{"number": 13, "step": 120, "total_steps": 400, "train_loss": 0.41, "value": 93.2}],
     "headline": "Sparse Wide at 75 % sparsity: +0.40 points against dense at equal FLOPs (n = 1 seed, no "
     "interval), not yet a gain, provisional until confirmed on fresh seeds; 12 of 30 runs finished.",
@@ -148,7 +164,12 @@ SHOWN_TRIAL: dict[str, Any] = {
     "parameters": 285194,
     "nonzero_parameters": 76548,
     "training_seconds": 3.9,
-    "links": {"self": f"/v1/jobs/{_ID}/trials/4", "job": f"/v1/jobs/{_ID}"},
+    "links": {
+        "self": f"/v1/jobs/{_ID}/trials/4",
+        "job": f"/v1/jobs/{_ID}",
+        "metrics": f"/v1/jobs/{_ID}/trials/4/metrics",
+        "log": f"/v1/jobs/{_ID}/trials/4/log",
+    },
     "attempts": [
         {
             "number": 1,

@@ -135,7 +135,8 @@ async def not_found(_: Request, error: Exception) -> Response:
 
 
 async def state_conflict(_: Request, error: Exception) -> Response:
-    return problems.response("state-conflict", str(error))
+    assert isinstance(error, StateConflict)
+    return problems.response("state-conflict", str(error), state=error.state)
 
 
 async def idempotency_conflict(_: Request, error: Exception) -> Response:

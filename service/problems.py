@@ -17,6 +17,7 @@ CODES: dict[str, tuple[int, str]] = {
     "nothing-to-transform": (422, "The model has no layer to transform"),
     "malformed-body": (400, "The body is not JSON"),
     "not-found": (404, "There is no such thing"),
+    "log-unavailable": (404, "This output cannot be read here"),
     "method-not-allowed": (405, "This address does not take this method"),
     "not-acceptable": (406, "None of the accepted formats is offered"),
     "state-conflict": (409, "The job's state does not allow this"),
@@ -68,6 +69,7 @@ class Problem(BaseModel):
         default=None, description="With `invalid-request` and `unknown-name`: each wrong field, where it is known."
     )
     known: list[str] | None = Field(default=None, description="With `unknown-name`: the legal names.")
+    state: str | None = Field(default=None, description="With `state-conflict`: the job's state.")
     nearest: list[float] | None = Field(default=None, description="With `infeasible`: the nearest feasible sparsities.")
 
 

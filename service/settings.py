@@ -1,6 +1,7 @@
 """What the service is told when it starts. Typed arguments only: `service.__main__` alone reads the environment."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,6 +10,7 @@ class Settings:
 
     Attributes:
         database_url: `sqlite:///…` or `postgresql+psycopg://…`.
+        artifacts: the workers' artifact folder, where attempts' output is read; None: it is not shown.
         lease_ttl_s: what workers lease for; nothing is reaped for one TTL after a start or a database error, so that
             the living can renew what only an outage let lapse.
         reap_every_s: pause between two looks for expired leases.
@@ -23,6 +25,7 @@ class Settings:
     """
 
     database_url: str
+    artifacts: Path | None = None
     lease_ttl_s: float = 60.0
     reap_every_s: float = 5.0
     plan_timeout_s: float = 300.0

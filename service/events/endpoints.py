@@ -30,8 +30,8 @@ LastEventId = Annotated[
 class Held(StreamingResponse):
     """A stream that gives its place back however it ends: a background task would not run for a client that left."""
 
-    def __init__(self, text: AsyncIterator[str], places: Semaphore) -> None:
-        super().__init__(text, media_type=STREAM)
+    def __init__(self, text: AsyncIterator[str], places: Semaphore, media_type: str = STREAM) -> None:
+        super().__init__(text, media_type=media_type)
         self._places = places
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""/v1/jobs: submit, list, show, cancel."""
+"""/v1/jobs: submit, list, show. What is asked of a job afterwards is in `service.jobs.verbs`."""
 
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ from service.examples import DEMO_JOB, DRY_RUN, SMALLEST_JOB
 from service.identifiers import JOB_ID, JobId
 from service.jobs import specification, views
 from service.jobs.schemas import DryRun, JobBody, JobPage, JobState, JobView
-from store import attempts, jobs, overview, verbs
+from store import attempts, jobs, overview, slots, spending
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -74,6 +74,7 @@ def submit_job(
     """
     spec = specification.accept(body)
     plan = here.planner.plan(spec)
+    specification.check_limits(spec, plan)
     if dry_run:
         return JSONResponse(views.dry_run(spec, plan).model_dump(mode="json"))
     with here.database.write() as session:
@@ -110,21 +111,6 @@ def show_job(here: Here, job: JobId) -> JobView:
     return shown(here, job)
 
 
-@router.post(
-    "/{job}:cancel",
-    response_model=JobView,
-    summary="Cancel a job",
-    responses=problems.documented("not-found", "state-conflict", "invalid-request"),
-)
-def cancel_job(here: Here, job: JobId) -> JobView:
-    """Ends running trials now. A queued job is cancelled at once, a running one is `stopping` until its trials have
-    ended; asking again changes nothing, and a job that has ended is a conflict.
-    """
-    with here.database.write() as session:
-        verbs.cancel(session, job)
-    return shown(here, job)
-
-
 def shown(here: Context, job_id: str) -> JobView:
     """The job as it is now: what was written is committed, and no lock is held while statistics are computed."""
     with here.database.read() as session:
@@ -132,6 +118,9 @@ def shown(here: Context, job_id: str) -> JobView:
         return views.view(
             job,
             here.curves.get(session, job).curve,
-            overview.recent_seconds(session, job_id),
             attempts.latest_reports(session, job_id),
+            spent=spending.spent(session, job_id),
+            seconds=overview.recent_seconds(session, job_id),
+            slots=slots.count_of(session, job_id),
+            quarantined=slots.quarantined(session),
         )

@@ -44,11 +44,19 @@ def fraction(total: int, counts: Mapping[str, int], state: str) -> float:
     return done / max(1, done + remaining(total, counts))
 
 
-def eta_s(total: int, counts: Mapping[str, int], state: str, seconds: Sequence[float]) -> float | None:
+def eta_s(
+    total: int, counts: Mapping[str, int], state: str, seconds: Sequence[float], done: Sequence[float], slots: int
+) -> float | None:
     """Seconds until the last trial ends, from the median of `seconds` that completed ones took.
 
-    None before a trial has completed, and for a job that is not running.
+    Args:
+        done: the share of its steps that each running trial has made. slots: on which trials run at once.
+
+    Returns:
+        None before a trial has completed, and for a job that is not running.
     """
     if state != "running" or not seconds:
         return None
-    return remaining(total, counts) * median(seconds) / max(1, counts.get("running", 0))
+    left = max(0.0, remaining(total, counts) - sum(done))  # in whole trials
+    longest = max((1.0 - share for share in done), default=0.0)
+    return median(seconds) * max(left / max(1, slots), longest)

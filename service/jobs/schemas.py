@@ -65,6 +65,8 @@ Sparsity = Annotated[StrictFloat, Field(ge=0.3, le=0.95)]
 Steps = Annotated[StrictInt, Field(ge=1, le=10_000_000)]
 OpenFraction = Annotated[StrictFloat, Field(gt=0.0, lt=1.0)]
 Fraction = Annotated[StrictFloat, Field(gt=0.0, le=1.0)]
+PositiveFloat = Annotated[StrictFloat, Field(gt=0.0, le=1e30)]
+Priority = Annotated[StrictInt, Field(ge=-100, le=100, description="Higher ones first, then older ones.")]
 
 
 class Body(BaseModel):
@@ -94,11 +96,23 @@ class SpaceBody(Body):
     distributions: Annotated[tuple[Distribution, ...], Field(min_length=1), Distinct, SomeDistribution] = ("uniform",)
 
 
-class BudgetBody(Body):
-    """How much a job may train."""
+class Limits(BaseModel):
+    """What a budget may bound beside its trials."""
+
+    wall_time_s: PositiveFloat | None = Field(default=None, description="While the job runs; pauses do not count.")
+    device_hours: PositiveFloat | None = Field(default=None, description="Of slots that its attempts held.")
+    training_flops: PositiveFloat | None = Field(default=None, description="Of all trials together.")
+    failures_allowed: Annotated[StrictInt, Field(ge=0, le=100_000)] | None = Field(
+        default=None, description="Search trials that may fail before the job does; by default half of them."
+    )
+
+
+class BudgetBody(Body, Limits):
+    """How much a job may train: whichever limit is reached first ends the search, and the confirmations follow."""
 
     search_trials: Annotated[StrictInt, Field(ge=1, le=100_000)] = Budget().search_trials
     confirm_seeds: Annotated[StrictInt, Field(ge=1, le=64)] = Budget().confirm_seeds
+    when_spent: Literal["finish", "stop"] = Field(default="finish", description="What running search trials do then.")
 
 
 class JobBody(Body):
@@ -121,6 +135,7 @@ class JobBody(Body):
     in_flight: Annotated[StrictInt, Field(ge=1, le=64)] = Field(
         default=2, description="Proposals that may be unanswered at once."
     )
+    priority: Priority = 0
 
     def to_spec(self) -> JobSpec:
         """The record, not yet held against the catalogs."""
@@ -208,6 +223,22 @@ class RunningTrial(BaseModel):
     value: float | None = Field(description="The metric, where this report measured it.")
 
 
+class SpentView(BaseModel):
+    """What a job has used up of its budget's limits."""
+
+    wall_time_s: float
+    device_hours: float
+    training_flops: float
+
+
+class QuarantineView(BaseModel):
+    """A slot, of any worker, that gets no attempt for a while because the infrastructure lost all of its last ones."""
+
+    slot: str
+    until: datetime
+    message: str = Field(description="The last loss there.")
+
+
 class JobSummary(BaseModel):
     """A job as lists show it."""
 
@@ -217,6 +248,8 @@ class JobSummary(BaseModel):
     reason: str = Field(description="A stable word for why the job is in this state.")
     message: str = Field(description="The same as a sentence.")
     wanted: str | None = Field(description="What was asked for and not yet done.")
+    priority: int
+    search_closed: str = Field(description="What ended the search early: `stopped`, or the limit that was reached.")
     model: str
     dataset: str
     families: list[str]
@@ -232,7 +265,9 @@ class JobSummary(BaseModel):
 class JobView(JobSummary):
     """A job."""
 
-    eta_seconds: float | None = Field(description="From the median trial so far; null when unknown.")
+    eta_seconds: float | None = Field(description="From the median trial so far and its slots; null when unknown.")
+    spent: SpentView
+    quarantined: list[QuarantineView]
     running: list[RunningTrial]
     headline: str = Field(description="The answer so far in one sentence.")
     best: BestSoFar | None

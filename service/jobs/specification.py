@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from service.jobs import progress
 from service.jobs.schemas import JobBody
 from service.problems import at_field, invalid
 from sparseift import catalog
 from sparseift.cards import DatasetCard, ModelCard
 from sparseift.errors import InvalidValue, UnknownName
-from sparseift.records import JobSpec, Named
+from sparseift.records import JobSpec, Named, Plan
 from sparseift.training import recipes
 
 T = TypeVar("T")
@@ -50,6 +51,21 @@ def accept(body: JobBody) -> JobSpec:
         model=Named(spec.model.name, model_arguments),
         dataset=Named(spec.dataset.name, dataset_arguments),
     )
+
+
+def check_limits(spec: JobSpec, plan: Plan) -> None:
+    """A limit on FLOPs must leave something to search with after the baseline and the confirmations.
+
+    Raises:
+        Refused: with what they cost.
+    """
+    limit, planned = spec.budget.training_flops, progress.planned(spec, plan)
+    finals = (planned.baseline + planned.confirm) * plan.dense_training_flops
+    if limit is not None and limit <= finals:
+        raise invalid(
+            "budget.training_flops",
+            f"it is {limit:.4g}, and the baseline and the confirmations alone take {finals:.4g}; leave more to search.",
+        )
 
 
 @contextmanager

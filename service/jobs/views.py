@@ -1,6 +1,7 @@
 """From rows to the JSON of jobs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from service.jobs import progress
@@ -11,21 +12,28 @@ from service.jobs.schemas import (
     JobView,
     MetricView,
     PlanView,
+    QuarantineView,
     RunningTrial,
+    SpentView,
 )
 from service.times import utc
 from sparseift.records import JobSpec, Plan
+from store.slots import Quarantine
+from store.spending import Spent
 from store.tables import Job, Report
 
 if TYPE_CHECKING:  # it loads scipy, for which no start should wait
     from analysis.curve import Curve
 
 
+VERBS = ("pause", "resume", "stop", "cancel", "extend", "prioritize", "clone")
+
+
 def links(job_id: str) -> dict[str, str]:
     """Where to go on from a job."""
     here = f"/v1/jobs/{job_id}"
     nouns = {noun: f"{here}/{noun}" for noun in ("trials", "best", "curve", "events")}
-    return {"self": here, **nouns, "cancel": f"{here}:cancel"}
+    return {"self": here, **nouns, **{verb: f"{here}:{verb}" for verb in VERBS}}
 
 
 def summary_fields(job: Job, counts: Mapping[str, int]) -> dict[str, Any]:
@@ -39,6 +47,8 @@ def summary_fields(job: Job, counts: Mapping[str, int]) -> dict[str, Any]:
         "reason": job.reason,
         "message": job.message,
         "wanted": job.wanted,
+        "priority": job.priority,
+        "search_closed": job.search_closed,
         "model": spec.model.name,
         "dataset": spec.dataset.name,
         "families": list(spec.families),
@@ -57,12 +67,33 @@ def summary(job: Job, counts: Mapping[str, int]) -> JobSummary:
     return JobSummary(**summary_fields(job, counts))
 
 
-def view(job: Job, curve: "Curve", seconds: Sequence[float], latest: Mapping[int, Report]) -> JobView:
-    """A job, with the best of its curve; `latest` holds the last report of each running trial by its number."""
+def view(
+    job: Job,
+    curve: "Curve",
+    latest: Mapping[int, Report],
+    *,
+    spent: Spent,
+    seconds: Sequence[float],
+    slots: int,
+    quarantined: Sequence[Quarantine],
+) -> JobView:
+    """A job, with the best of its curve.
+
+    Args:
+        latest: the last report of each running trial by its number.
+        seconds: that its last complete trials took. slots: on which its attempts have run.
+    """
     fields = summary_fields(job, curve.counts)
+    at_once = max(curve.counts.get("running", 0), min(slots, job.spec["in_flight"]))
+    expected = fields["planned_trials"].total
+    done = [report.step / report.total_steps for report in latest.values()]
     return JobView(
         **fields,
-        eta_seconds=progress.eta_s(fields["planned_trials"].total, curve.counts, job.state, seconds),
+        eta_seconds=None
+        if job.search_closed  # nobody knows how many confirmations are left to be made
+        else progress.eta_s(expected, curve.counts, job.state, seconds, done, at_once),
+        spent=SpentView(**asdict(spent)),
+        quarantined=[QuarantineView(slot=q.slot, until=utc(q.until_s), message=q.message) for q in quarantined],
         running=[running(number, report) for number, report in sorted(latest.items())],
         headline=curve.headline,
         best=best_so_far(curve),

@@ -41,14 +41,14 @@ class AttemptView(BaseModel):
     """One execution of a trial."""
 
     number: int
-    state: Literal["running", "finished", "lost", "failed", "cancelled"]
+    state: Literal["running", "finished", "handed_back", "lost", "failed", "cancelled"]
     worker: str
     slot: str
     started_at: datetime
     ended_at: datetime | None
     failure_class: str
     message: str
-    environment: dict[str, Any] = Field(description="Versions, device, commit.")
+    environment: dict[str, Any] = Field(description="Versions, device, commit, and the exact specification.")
     log_path: str = Field(description="On the worker's machine.")
 
 
@@ -87,3 +87,26 @@ class TrialPage(BaseModel):
 
     items: list[TrialView]
     next_page_token: str | None
+
+
+class MetricSeries(BaseModel):
+    """A trial's course, each measure by itself as pairs (optimizer steps, value)."""
+
+    number: int
+    total_steps: int | None = Field(description="Null before the first report.")
+    reports: int = Field(description="How many there are; each series is thinned to at most `points` of them.")
+    train_loss: list[tuple[int, float]]
+    value: list[tuple[int, float]]
+    churn: list[tuple[int, float]]
+    itop: list[tuple[int, float]]
+    training_flops: list[tuple[int, float]]
+
+
+class LogPiece(BaseModel):
+    """A part of an attempt's output."""
+
+    attempt: int
+    text: str
+    next_offset: int = Field(description="Bytes: ask for `offset=` this next.")
+    size: int = Field(description="Bytes that there are now.")
+    ended: bool = Field(description="Whether the attempt has ended: nothing will be added.")

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from service.times import utc
-from service.trials.schemas import AttemptView, CheckpointView, ReportView, TrialDetail, TrialView
+from service.trials.schemas import AttemptView, CheckpointView, MetricSeries, ReportView, TrialDetail, TrialView
+from service.trials.thinning import Series, largest_triangles
 from store.tables import Attempt, Checkpoint, Report, Trial
 
 SAME = (  # columns that are shown as they are
@@ -37,8 +38,29 @@ def _fields(trial: Trial) -> dict[str, Any]:
         **{name: getattr(trial, name) for name in SAME},
         "created_at": utc(trial.created_at_s),
         "ended_at": utc(trial.ended_at_s),
-        "links": {"self": f"{job}/trials/{trial.number}", "job": job},
+        "links": links(job, trial.number),
     }
+
+
+def links(job: str, number: int) -> dict[str, str]:
+    """Where to go on from a trial."""
+    here = f"{job}/trials/{number}"
+    return {"self": here, "job": job, "metrics": f"{here}/metrics", "log": f"{here}/log"}
+
+
+def series(trial: Trial, reports: Sequence[Report], points: int) -> MetricSeries:
+    """A trial's course, thinned measure by measure."""
+
+    def thinned(name: str) -> Series:
+        measured = [(r.step, getattr(r, name)) for r in reports if getattr(r, name) is not None]
+        return largest_triangles(measured, points)
+
+    return MetricSeries(
+        number=trial.number,
+        total_steps=reports[-1].total_steps if reports else None,
+        reports=len(reports),
+        **{name: thinned(name) for name in ("train_loss", "value", "churn", "itop", "training_flops")},
+    )
 
 
 def view(trial: Trial) -> TrialView:

@@ -32,9 +32,9 @@ def planner() -> FakePlanner:
 
 
 @pytest.fixture
-def settings(database_url: str) -> Settings:
+def settings(database_url: str, tmp_path: Path) -> Settings:
     """As served, with fast streams."""
-    return Settings(database_url, event_poll_s=0.02, event_heartbeat_s=0.1, event_streams=2)
+    return Settings(database_url, tmp_path, event_poll_s=0.02, event_heartbeat_s=0.1, event_streams=2)
 
 
 @pytest.fixture

@@ -299,7 +299,7 @@ def test_a_running_job_shows_how_far_it_is(client: TestClient, database: Databas
     # 2 seeds dense + 4 searched + 2 families x 2 seeds; 4 complete and 1 failed of these 10, 12.5 s each, one slot
     assert job["planned_trials"] == {"baseline": 2, "search": 4, "confirm": 4, "total": 10, "infeasible_points": 1}
     assert job["progress"] == 0.5
-    assert job["eta_seconds"] == 5 * 12.5
+    assert job["eta_seconds"] == (5 - 0.2) * 12.5  # one runs, and has made 20 of 100 steps
     assert job["running"] == [{"number": 6, "step": 20, "total_steps": 100, "train_loss": 2.0, "value": 80.0}]
     assert job["best"]["family"] == "sparse_wide"
     assert job["best"]["value"] == 91.0
@@ -318,17 +318,3 @@ def test_a_running_job_shows_how_far_it_is(client: TestClient, database: Databas
 def test_a_job_that_is_not_there(edge: TestClient, job_id: str) -> None:
     for response in (edge.get(f"/v1/jobs/{job_id}"), edge.post(f"/v1/jobs/{job_id}:cancel")):
         assert (response.status_code, response.json()["code"]) == (404, "not-found")
-
-
-def test_cancel_ends_a_queued_job_at_once_and_asks_a_running_one(client: TestClient, database: Database) -> None:
-    queued = submit(client)["id"]
-    assert client.post(f"/v1/jobs/{queued}:cancel").json()["state"] == "cancelled"
-    again = client.post(f"/v1/jobs/{queued}:cancel")
-    assert (again.status_code, again.json()["code"]) == (409, "state-conflict")
-    with database.write() as session:
-        running = history.half_done(session).id
-    for _ in range(2):
-        stopping = client.post(f"/v1/jobs/{running}:cancel")
-        assert stopping.status_code == 200
-        assert (stopping.json()["state"], stopping.json()["wanted"]) == ("stopping", "cancel")
-        assert stopping.json()["eta_seconds"] is None

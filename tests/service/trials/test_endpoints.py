@@ -40,7 +40,12 @@ def test_trials_are_paged_by_number_filtered_and_shown_whole(client: TestClient,
     assert [(a["state"], a["worker"], a["environment"]) for a in dense["attempts"]] == [
         ("finished", "w", {"torch": "2"})
     ]
-    assert dense["links"] == {"self": f"{here}/1", "job": f"/v1/jobs/{job.id}"}
+    assert dense["links"] == {
+        "self": f"{here}/1",
+        "job": f"/v1/jobs/{job.id}",
+        "metrics": f"{here}/1/metrics",
+        "log": f"{here}/1/log",
+    }
 
 
 def test_a_long_course_is_thinned_and_a_checkpoint_shown(client: TestClient, database: Database) -> None:

@@ -1,0 +1,152 @@
+"""/v1/jobs/{job}:verb: pause, resume, stop, cancel, extend, prioritize, clone."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Query, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import Field, StrictInt, ValidationError
+
+from service import problems
+from service.context import Here
+from service.identifiers import JobId
+from service.jobs import specification, views
+from service.jobs.endpoints import DryRunFlag, Key, shown
+from service.jobs.schemas import Body as RequestBody
+from service.jobs.schemas import DryRun, JobBody, JobView, Limits, Priority
+from store import jobs, verbs
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+REFUSALS = problems.documented("not-found", "state-conflict", "invalid-request")
+CREATION = problems.documented(
+    "not-found", "invalid-request", "unknown-name", "infeasible", "nothing-to-transform", "idempotency-conflict",
+    "malformed-body", "body-too-large", "planner-unavailable",
+)  # fmt: skip
+OnPause = Annotated[
+    Literal["finish", "hand_back"], Query(description="Running trials finish, or save a checkpoint and wait.")
+]
+OnStop = Annotated[Literal["finish", "stop"], Query(description="Running search trials finish, or are ended now.")]
+
+
+class Extension(RequestBody, Limits):
+    """New totals for some of a budget's fields, none below what it is now; null takes a limit away."""
+
+    search_trials: Annotated[StrictInt, Field(ge=1, le=100_000)] | None = None
+    confirm_seeds: Annotated[StrictInt, Field(ge=1, le=64)] | None = None
+
+
+class PriorityBody(RequestBody):
+    """A place in the queue."""
+
+    priority: Priority
+
+
+@router.post("/{job}:pause", response_model=JobView, summary="Pause a job", responses=REFUSALS)
+def pause_job(here: Here, job: JobId, running: OnPause = "finish") -> JobView:
+    """Starts nothing new and frees its slots; survives the death of every worker. Pausing again changes nothing,
+    but `running=hand_back` after `finish` hands back what still runs.
+    """
+    with here.database.write() as session:
+        verbs.pause(session, job, running)
+    return shown(here, job)
+
+
+@router.post("/{job}:resume", response_model=JobView, summary="Resume a paused job", responses=REFUSALS)
+def resume_job(here: Here, job: JobId) -> JobView:
+    """Goes on where it was paused, as soon as a worker is free. A job that is not paused stays as it is."""
+    with here.database.write() as session:
+        verbs.resume(session, job)
+    return shown(here, job)
+
+
+@router.post(
+    "/{job}:stop", response_model=JobView, summary="End a search early, keeping its results", responses=REFUSALS
+)
+def stop_job(here: Here, job: JobId, running: OnStop = "finish") -> JobView:
+    """No new search trials; the best of what is measured is confirmed on fresh seeds, and the job succeeds with the
+    reason `stopped`. A job that has not begun is cancelled.
+    """
+    with here.database.write() as session:
+        verbs.stop(session, job, running)
+    return shown(here, job)
+
+
+@router.post("/{job}:cancel", response_model=JobView, summary="Cancel a job", responses=REFUSALS)
+def cancel_job(here: Here, job: JobId) -> JobView:
+    """Ends running trials now. A job that has not begun is cancelled at once, another is `stopping` until its trials
+    have ended; asking again changes nothing, and a job that has ended otherwise is a conflict.
+    """
+    with here.database.write() as session:
+        verbs.cancel(session, job)
+    return shown(here, job)
+
+
+@router.post("/{job}:extend", response_model=JobView, summary="Extend a job's budget", responses=REFUSALS)
+def extend_job(here: Here, job: JobId, totals: Extension) -> JobView:
+    """Goes on from the job's trials as if it had been submitted with the larger budget; one that succeeded or failed
+    is queued again. The totals are absolute, so the request can be sent again.
+    """
+    with here.database.write() as session:
+        verbs.extend(session, job, totals.model_dump(exclude_unset=True))
+    return shown(here, job)
+
+
+@router.post("/{job}:prioritize", response_model=JobView, summary="Move a job in the queue", responses=REFUSALS)
+def prioritize_job(here: Here, job: JobId, wanted: PriorityBody) -> JobView:
+    """Workers take higher priorities first, then older jobs; one that a worker drives already keeps it."""
+    with here.database.write() as session:
+        verbs.prioritize(session, job, wanted.priority)
+    return shown(here, job)
+
+
+@router.post(
+    "/{job}:clone",
+    status_code=201,
+    response_model=JobView,
+    summary="Submit a job again, with changes",
+    responses={
+        **CREATION,
+        200: {"description": "A dry run's plan, or the clone of this key.", "model": JobView | DryRun},
+    },
+)
+def clone_job(
+    here: Here,
+    response: Response,
+    job: JobId,
+    changes: Annotated[dict[str, Any], Body(description="Laid over the job's specification (RFC 7396).")] = {},  # noqa: B006
+    dry_run: DryRunFlag = False,
+    idempotency_key: Key = None,
+) -> JobView | Response:
+    """A new job from a stored specification: fields that are given replace the old ones, null gives the default."""
+    with here.database.read() as session:
+        old = jobs.get(session, job)
+    try:
+        body = JobBody.model_validate(merged(old.spec, changes))
+    except ValidationError as error:
+        located = [{**e, "loc": ("body", *e["loc"])} for e in error.errors()]
+        raise RequestValidationError(located) from error
+    spec = specification.accept(body)
+    plan = here.planner.plan(spec)
+    specification.check_limits(spec, plan)
+    if dry_run:
+        return JSONResponse(views.dry_run(spec, plan).model_dump(mode="json"))
+    with here.database.write() as session:
+        made, created = jobs.create(session, spec, plan, idempotency_key, cloned_from=job)
+    view = shown(here, made.id)
+    response.status_code = 201 if created else 200
+    response.headers["Location"] = view.links["self"]
+    return view
+
+
+def merged(old: Any, changes: Any) -> Any:
+    """JSON Merge Patch: objects are merged field by field, null removes a field, anything else replaces it."""
+    if not isinstance(changes, dict):
+        return changes
+    base = dict(old) if isinstance(old, dict) else {}
+    for name, value in changes.items():
+        if value is None:
+            base.pop(name, None)
+        else:
+            base[name] = merged(base.get(name), value)
+    return base
