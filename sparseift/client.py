@@ -18,6 +18,7 @@ from sparseift.records import JobSpec
 DEFAULT_URL = "http://127.0.0.1:8000"
 BACKOFF = (0.1, 0.3, 0.6)  # seconds before the second, third and fourth try
 RETRIED_STATUS = frozenset({502, 503, 504})
+LOG_POLL = 0.5  # seconds between looks for more output
 PAGE = 100  # rows asked for at once
 
 Json = dict[str, Any]
@@ -98,9 +99,34 @@ class Client:
         """One job: state, reason, counts of its trials per state."""
         return self._json("GET", f"/v1/jobs/{job_id}")
 
+    def pause(self, job_id: str, running: Literal["finish", "hand_back"] = "finish") -> Json:
+        """Starts nothing new; running trials finish, or save a checkpoint and wait."""
+        return self._ask(job_id, "pause", params={"running": running})
+
+    def resume(self, job_id: str) -> Json:
+        """Goes on after a pause."""
+        return self._ask(job_id, "resume")
+
+    def stop(self, job_id: str, running: Literal["finish", "stop"] = "finish") -> Json:
+        """Ends the search early; what is measured is confirmed, and the job succeeds."""
+        return self._ask(job_id, "stop", params={"running": running})
+
     def cancel(self, job_id: str) -> Json:
         """Asks for a job's end; its running trials are ended."""
         return self._json("POST", f"/v1/jobs/{job_id}:cancel", retry=False)
+
+    def extend(self, job_id: str, totals: Mapping[str, int | float | None]) -> Json:
+        """Raises a job's budget to new totals, such as {"search_trials": 40}; it goes on from its trials."""
+        return self._ask(job_id, "extend", json=dict(totals))
+
+    def prioritize(self, job_id: str, priority: int) -> Json:
+        """Moves a job in the queue, in [-100, 100]; higher is taken first."""
+        return self._ask(job_id, "prioritize", json={"priority": priority})
+
+    def clone(self, job_id: str, changes: Mapping[str, Any] | None = None, idempotency_key: str | None = None) -> Json:
+        """A new job from an old one's specification, with a merge patch laid over it."""
+        headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
+        return self._ask(job_id, "clone", json=dict(changes or {}), headers=headers)
 
     def trials(self, job_id: str, *, state: str | None = None, family: str | None = None) -> Iterator[Json]:
         """A job's trials by number, page by page."""
@@ -110,6 +136,24 @@ class Client:
     def trial(self, job_id: str, number: int) -> Json:
         """One trial with its attempts' reports."""
         return self._json("GET", f"/v1/jobs/{job_id}/trials/{number}")
+
+    def metrics(self, job_id: str, number: int, points: int = 200) -> Json:
+        """A trial's course, each measure thinned to at most `points` pairs (steps, value)."""
+        return self._json("GET", f"/v1/jobs/{job_id}/trials/{number}/metrics", params={"points": points})
+
+    def log(self, job_id: str, number: int, *, attempt: int | None = None, follow: bool = False) -> Iterator[str]:
+        """The output of a trial's attempt (the newest by default), piece by piece; `follow`: until it has ended."""
+        path, offset = f"/v1/jobs/{job_id}/trials/{number}/log", 0
+        chosen = {} if attempt is None else {"attempt": attempt}
+        while True:
+            piece = self._json("GET", path, params={**chosen, "offset": offset})
+            if piece["text"]:
+                yield piece["text"]
+            elif not follow or piece["ended"]:
+                return
+            else:
+                time.sleep(LOG_POLL)
+            chosen, offset = {"attempt": piece["attempt"]}, piece["next_offset"]
 
     def best(self, job_id: str) -> Json:
         """The best configuration of each family, compared with dense."""
@@ -136,6 +180,10 @@ class Client:
         """A catalog: names, summaries and arguments."""
         items: list[Json] = self._json("GET", f"/v1/{noun}")["items"]
         return items
+
+    def _ask(self, job_id: str, verb: str, **request: Any) -> Json:
+        """A verb, which may be said again."""
+        return self._json("POST", f"/v1/jobs/{job_id}:{verb}", retry=True, **request)
 
     def _pages(self, path: str, params: dict[str, Any]) -> Iterator[Json]:
         token: str | None = None

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from sparseift.cli import answers, data, database, demo, jobs, serve, submit
+from sparseift.cli import answers, data, database, demo, jobs, serve, submit, verbs
 from sparseift.cli.failures import exit_code
 from sparseift.cli.options import err
 from sparseift.errors import SparseIFTError
@@ -36,7 +36,14 @@ app.command("list", epilog=jobs.LIST_EXAMPLES)(jobs.list_jobs)
 app.command("trials", epilog=jobs.TRIALS_EXAMPLES)(jobs.trials)
 app.command("best", epilog=answers.BEST_EXAMPLES)(answers.best)
 app.command("curve", epilog=answers.CURVE_EXAMPLES)(answers.curve)
-app.command("cancel", epilog=jobs.CANCEL_EXAMPLES)(jobs.cancel)
+app.command("logs", epilog=verbs.LOGS_EXAMPLES)(verbs.logs)
+app.command("pause", epilog=verbs.PAUSE_EXAMPLES)(verbs.pause)
+app.command("resume", epilog=verbs.RESUME_EXAMPLES)(verbs.resume)
+app.command("stop", epilog=verbs.STOP_EXAMPLES)(verbs.stop)
+app.command("cancel", epilog=verbs.CANCEL_EXAMPLES)(verbs.cancel)
+app.command("extend", epilog=verbs.EXTEND_EXAMPLES)(verbs.extend)
+app.command("prioritize", epilog=verbs.PRIORITIZE_EXAMPLES)(verbs.prioritize)
+app.command("clone", epilog=verbs.CLONE_EXAMPLES)(verbs.clone)
 app.add_typer(data_app, name="data")
 data_app.command("list", epilog=data.LIST_EXAMPLES)(data.list_data)
 data_app.command("fetch", epilog=data.FETCH_EXAMPLES)(data.fetch_data)

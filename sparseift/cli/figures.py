@@ -17,6 +17,7 @@ STATE_STYLES = {
     "failed": "red",
     "cancelled": "yellow",
     "stopping": "yellow",
+    "paused": "yellow",
     "infeasible": "bright_black",
 }
 

@@ -14,8 +14,9 @@ from sparseift.client import RETRIED_STATUS, ApiError, Client, Json, Unreachable
 
 SILENCE_S = 3.0  # a job that is queued for longer is told what it waits for
 ENDED = ("succeeded", "failed", "cancelled")
-UNENDED = ("queued", "running", "paused", "stopping")
-TOLD = ("trial.complete", "trial.failed", "trial.infeasible", "trial.pruned", "trial.cancelled", "attempt.lost")
+UNENDED = ("queued", "running", "stopping")
+TOLD = ("trial.complete", "trial.failed", "trial.infeasible", "trial.pruned", "trial.cancelled")
+AGAIN = {"attempt.lost": "lost", "attempt.handed_back": "handed back"}  # the trial goes on in another attempt
 
 
 @dataclass(slots=True)
@@ -89,6 +90,11 @@ class Follower:
             kind, payload = event["kind"], event["payload"]
             if kind in TOLD:
                 self._print(f"{_progress_text(job)} {self._ended_text(payload['trial'], kind, job)}")
+            elif kind in AGAIN:
+                name = _name(self.client.trial(self.job_id, payload["trial"]))
+                self._print(f"{_progress_text(job)} {name}: {AGAIN[kind]}. {payload.get('message', '')}".rstrip())
+            elif kind == "slot.quarantined":
+                self._print(f"slot {payload['slot']} is quarantined. {payload['message']}".rstrip())
             elif kind.startswith("job.") and (payload.get("message") or kind == "job.running"):
                 self._print(f"job {kind.removeprefix('job.')}. {payload.get('message', '')}".rstrip())
 
@@ -105,8 +111,10 @@ class Follower:
             self._print(sentence)
 
     def _waits_for(self) -> str:
-        """Workers take the oldest job first, and ids rise with time."""
-        before = sum(job["id"] < self.job_id for state in UNENDED for job in self.client.jobs(state))
+        """Workers take higher priorities first, then older jobs, and ids rise with time. A paused job is passed by."""
+        others = [job for state in UNENDED for job in self.client.jobs(state)]
+        mine = next((_rank(job) for job in others if job["id"] == self.job_id), (0, self.job_id))
+        before = sum(_rank(job) < mine for job in others)
         if before:
             return f"queued: {before} {'job' if before == 1 else 'jobs'} before it."
         return "queued: no worker has taken it yet."
@@ -138,6 +146,11 @@ class Follower:
                 shown = "" if latest["value"] is None else f", {number(latest['value'], job['metric']['unit'])}"
                 note = f"step {latest['step']}{shown}"
                 self.bars.update(self.tasks[latest["number"]], completed=latest["step"], note=note)
+
+
+def _rank(job: Json) -> tuple[int, str]:
+    """Sorts jobs as workers take them."""
+    return -job.get("priority", 0), job["id"]
 
 
 def _is_away(error: ApiError) -> bool:

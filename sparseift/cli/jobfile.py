@@ -78,7 +78,7 @@ def read(path: Path, settings: tuple[str, ...] = ()) -> JobFile:
         raise UsageProblem(f"{path} holds no mapping of fields; a job file has {', '.join(REQUIRED)} and more.")
     lines: dict[tuple[str, ...], int] = {}
     _number(node, (), lines, path)
-    given = {_set(document, setting) for setting in settings}
+    given = {lay(document, setting) for setting in settings}
     lines = {field: line for field, line in lines.items() if not any(field[: len(g)] == g for g in given)}
     file = JobFile(path, document, lines, frozenset(given))
     for name in ("model", "dataset"):
@@ -116,8 +116,12 @@ def _is_number_in_disguise(node: yaml.ScalarNode) -> bool:
     return node.style is None and node.tag.endswith(":str") and SCIENTIFIC.fullmatch(node.value) is not None
 
 
-def _set(document: Json, setting: str) -> tuple[str, ...]:
-    """Sets a field of the document, and names it."""
+def lay(document: Json, setting: str) -> tuple[str, ...]:
+    """Sets a field of the document, and names it.
+
+    Raises:
+        UsageProblem: the setting is not of the form key.sub=value.
+    """
     key, equals, value = setting.partition("=")
     *path, last = key.split(".")
     if not equals or not all((*path, last)):

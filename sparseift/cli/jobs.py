@@ -1,4 +1,4 @@
-"""`sparseift status`, `list`, `trials` and `cancel`: what is known of jobs."""
+"""`sparseift status`, `list` and `trials`: what is known of jobs."""
 
 import json
 from itertools import islice
@@ -15,7 +15,6 @@ from sparseift.client import Client, Json
 STATUS_EXAMPLES = examples("sparseift status last", "sparseift status JOB --json")
 LIST_EXAMPLES = examples("sparseift list", "sparseift list --state running", "sparseift list --limit 0 --json")
 TRIALS_EXAMPLES = examples("sparseift trials last", "sparseift trials JOB --family sparse_wide --state complete")
-CANCEL_EXAMPLES = examples("sparseift cancel last", "sparseift cancel JOB")
 
 
 def resolve(client: Client, job: str) -> str:
@@ -42,9 +41,24 @@ def status(job: JobId = "last", as_json: AsJson = False, api: Api = DEFAULT_API)
     out.print(f"{found['id']}  {found['name']}", highlight=False)
     out.print(f"State    {state(found['state'])}  {found['message']}".rstrip(), highlight=False)
     out.print(f"Trials   {counts_text(found['trials'])}; {_planned(found)}", highlight=False)
+    if limits := _limits(found):
+        out.print(f"Spent    {limits}", highlight=False)
+    for slot in found["quarantined"]:
+        out.print(f"Slot     {slot['slot']} is quarantined: {slot['message']}", highlight=False, style="yellow")
     if found["eta_seconds"] is not None:
         out.print(f"Left     about {duration(found['eta_seconds'])}", highlight=False)
     out.print(f"So far   {found['headline']}", highlight=False)
+
+
+def _limits(job: Json) -> str:
+    """What is used of the limits that the job has beside its trials."""
+    budget, spent = job["spec"]["budget"], job["spent"]
+    shown = {"wall_time_s": "s of wall time", "device_hours": "device-hours", "training_flops": "training FLOPs"}
+    return ", ".join(
+        f"{spent[name]:.3g} of {budget[name]:.3g} {unit}"
+        for name, unit in shown.items()
+        if budget.get(name) is not None
+    )
 
 
 def _planned(job: Json) -> str:
@@ -86,10 +100,3 @@ def trials(
         out.print_json(json.dumps(found))
     else:
         out.print(trial_table(found, unit))
-
-
-def cancel(job: JobId, api: Api = DEFAULT_API) -> None:
-    """Cancel a job: nothing new starts, its running trials are ended; what is complete stays."""
-    with Client(api) as client:
-        found = client.cancel(resolve(client, job))
-    out.print(f"{found['id']} is {found['state']}. {found['message']}".rstrip(), highlight=False)

@@ -18,6 +18,10 @@ SomeSlots = Annotated[int | None, typer.Option("--slots", min=1, help=SLOTS_HELP
 Threads = Annotated[
     int | None, typer.Option("--threads-per-slot", min=1, help="CPU threads of one trial; without it, CPUs over slots.")
 ]
+AttemptLimit = Annotated[
+    float | None,
+    typer.Option("--attempt-limit-s", min=0.1, help="Seconds that one attempt may run; without it, any time."),
+]
 
 SERVE_EXAMPLES = examples(
     "sparseift serve",
@@ -37,6 +41,7 @@ def serve(
     notebooks_port: Annotated[int, typer.Option("--notebooks-port", help="Port of the notebooks.")] = 8001,
     slots: Slots = None,
     threads_per_slot: Threads = None,
+    attempt_limit_s: AttemptLimit = None,
 ) -> None:
     """Start everything on this machine: API, a worker and the notebooks; Ctrl-C ends all of it.
 
@@ -52,6 +57,7 @@ def serve(
         default_slots() if slots is None else slots,
         threads_per_slot,
         say=lambda sentence: err.print(sentence, style="yellow", highlight=False),
+        attempt_limit_s=attempt_limit_s,
     )
     with interruptible(), suppress(KeyboardInterrupt), ExitStack() as running:
         with working("Starting…"):
@@ -70,6 +76,7 @@ def worker(
     slots: SomeSlots = None,
     threads_per_slot: Threads = None,
     lease_ttl_s: Annotated[float, typer.Option("--lease-ttl-s", min=1, help="Seconds a lease lasts.")] = 60.0,
+    attempt_limit_s: AttemptLimit = None,
 ) -> None:
     """Start one more worker, in the foreground: it becomes `python -m worker`.
 
@@ -85,5 +92,6 @@ def worker(
         *("--slots", str(default_slots() if slots is None else slots)),
         *(("--threads-per-slot", str(threads_per_slot)) if threads_per_slot else ()),
         *("--lease-ttl-s", str(lease_ttl_s)),
+        *(("--attempt-limit-s", str(attempt_limit_s)) if attempt_limit_s else ()),
     )
     os.execve(line[0], line, programs.environment(database or folders.database))

@@ -32,6 +32,7 @@ class Stack:
     Attributes:
         slots: trials trained at once by the local worker; 0 starts no worker.
         threads_per_slot: CPU threads of one trial; None shares the CPUs out among the slots.
+        attempt_limit_s: longest run of one attempt; None for no limit.
         say: where sentences about crashes go.
     """
 
@@ -42,6 +43,7 @@ class Stack:
     slots: int
     threads_per_slot: int | None
     say: Callable[[str], None]
+    attempt_limit_s: float | None = None
     children: list[Child] = field(default_factory=list)
 
     @property
@@ -93,12 +95,13 @@ class Stack:
             time.sleep(TICK)
 
     def _commands(self) -> dict[str, list[str]]:
-        service = ("--host", HOST, "--port", str(self.port))
+        service = ("--host", HOST, "--port", str(self.port), "--artifacts", str(self.folders.artifacts))
         worker = (
             *("--artifacts", str(self.folders.artifacts)),
             *("--data", str(self.folders.datasets)),
             *("--slots", str(self.slots)),
             *(("--threads-per-slot", str(self.threads_per_slot)) if self.threads_per_slot else ()),
+            *(("--attempt-limit-s", str(self.attempt_limit_s)) if self.attempt_limit_s else ()),
         )
         notebooks = ("--api", self.api, "--host", HOST, "--port", str(self.notebooks_port))
         commands = {

@@ -125,6 +125,8 @@ def test_a_refusal_is_not_waited_out() -> None:
         (({"id": "job_2", "state": "queued"},), "queued: no worker has taken it yet."),
         (({"id": "job_0", "state": "running"},), "queued: 1 job before it."),
         (({"id": "job_00", "state": "queued"}, {"id": "job_0", "state": "stopping"}), "queued: 2 jobs before it."),
+        (({"id": "job_2", "state": "queued", "priority": 1},), "queued: 1 job before it."),
+        (({"id": "job_1", "state": "queued", "priority": 5}, {"id": "job_0", "state": "running"}), "queued: no worker"),
     ],
 )
 def test_a_queued_job_is_told_what_it_waits_for_once(others: tuple[dict[str, Any], ...], sentence: str) -> None:
@@ -140,3 +142,20 @@ def test_a_job_that_is_taken_at_once_is_not_told_so() -> None:
     service = cast(Client, Service((job("queued", 0, running=[]), []), LOOKS[-1]))
     Follower(service, "job_1", Console(file=screen), poll_s=0.0).run()
     assert "queued" not in screen.getvalue()
+
+
+def test_what_goes_on_elsewhere_is_told_by_how_it_ended() -> None:
+    screen = StringIO()
+    again = [
+        {"id": 1, "kind": "attempt.handed_back", "payload": {"trial": 0, "message": "The worker was stopped."}},
+        {"id": 2, "kind": "attempt.lost", "payload": {"trial": 1, "message": "Its process died."}},
+        {"id": 3, "kind": "slot.quarantined", "payload": {"slot": "desk/cpu:0", "message": "Its process died."}},
+    ]
+    service = cast(Client, Service((job("running", 0), again), LOOKS[-1]))
+    Follower(service, "job_1", Console(file=screen, width=120), poll_s=0.0).run()
+    for line in (
+        "#0 Dense (baseline): handed back. The worker was stopped.",
+        "#1 Wide 75 % (search): lost. Its process died.",
+        "slot desk/cpu:0 is quarantined. Its process died.",
+    ):
+        assert screen.getvalue().count(line) == 1

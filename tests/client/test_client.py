@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -101,6 +101,34 @@ def test_a_cancel_is_sent_once(script: Script, client: Client) -> None:
     with pytest.raises(ApiError, match="database"):
         client.cancel("job_1")
     assert len(script.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("ask", "path"),
+    [
+        (lambda c: c.pause("job_1", "hand_back"), "/v1/jobs/job_1:pause?running=hand_back"),
+        (lambda c: c.resume("job_1"), "/v1/jobs/job_1:resume"),
+        (lambda c: c.stop("job_1"), "/v1/jobs/job_1:stop?running=finish"),
+        (lambda c: c.extend("job_1", {"search_trials": 9}), "/v1/jobs/job_1:extend"),
+        (lambda c: c.prioritize("job_1", 3), "/v1/jobs/job_1:prioritize"),
+        (lambda c: c.clone("job_1", {"seed": 1}), "/v1/jobs/job_1:clone"),
+    ],
+)
+def test_other_verbs_may_be_said_again(script: Script, client: Client, ask: Callable[[Client], Any], path: str) -> None:
+    script.answers = [(503, {"detail": "busy"}), (200, {"id": "job_1"})]
+    assert ask(client)["id"] == "job_1"
+    assert [asked[:2] for asked in script.asked] == [("POST", path)] * 2
+
+
+def test_output_is_read_piece_by_piece_of_one_attempt(script: Script, client: Client) -> None:
+    pieces = [("one", 3, False), ("two", 6, False), ("", 6, True)]
+    script.answers = [(200, {"attempt": 2, "text": t, "next_offset": o, "ended": e}) for t, o, e in pieces]
+    assert list(client.log("job_1", 4, follow=True)) == ["one", "two"]
+    assert [path for _, path, _ in script.asked] == [
+        "/v1/jobs/job_1/trials/4/log?offset=0",
+        "/v1/jobs/job_1/trials/4/log?attempt=2&offset=3",
+        "/v1/jobs/job_1/trials/4/log?attempt=2&offset=6",
+    ]
 
 
 def test_no_service_is_one_sentence() -> None:
