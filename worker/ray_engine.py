@@ -15,6 +15,7 @@ from typing import Any
 from worker import deaths
 from worker.engine import Death, Slot
 from worker.order import Order, Setting
+from worker.processes import find
 from worker.ray_actor import AttemptActor, sweep
 from worker.ray_api import NodeAffinity, free_resources, ray, total_resources
 from worker.ray_cluster import Cluster
@@ -54,7 +55,7 @@ class Placed:
     label: Label
     actor: Any
     about: Any  # the promise of its process's identity
-    run: Any  # the promise of its end
+    run: Any  # the promise of its end; None once Ray has lost sight of the actor, which may be for a while
     placed_at: float = field(default_factory=time.monotonic)
     process: str = ""  # empty until it has answered
 
@@ -164,17 +165,28 @@ class RayEngine:
     def _tend(self) -> None:
         """Hear who has begun and who has ended; give up those that do not begin."""
         out_of_memory = self._out_of_memory.recently()
-        promises = [p.run for p in self._placed.values()] + [p.about for p in self._placed.values() if not p.process]
-        if not promises:
+        if not self._placed:
             return
-        kept = set(ray.wait(promises, num_returns=len(promises), timeout=0)[0])
+        promises = [p.run for p in self._placed.values() if p.run is not None]
+        promises += [p.about for p in self._placed.values() if not p.process]
+        kept = set(ray.wait(promises, num_returns=len(promises), timeout=0)[0]) if promises else set()
+        listed = self._listed() if any(p.run is None for p in self._placed.values()) else None
         dead, late = [], []
         for attempt_id, placed in list(self._placed.items()):
             if not placed.process and placed.about in kept:
                 placed.process = _answer(placed.about)
+            text = None
             if placed.run in kept:
+                error = _error(placed.run)
+                if isinstance(error, ray.exceptions.ActorUnavailableError):  # cut off, perhaps not for long
+                    log.warning("Ray has lost sight of the actor of attempt %d", attempt_id)
+                    placed.run = None
+                else:
+                    text = str(error or "")
+            elif placed.run is None and self._has_ended(placed, listed):
+                text = "The actor was lost with its process or its node."
+            if text is not None:
                 del self._placed[attempt_id]
-                text = _error(placed.run)
                 if INTENDED not in text:
                     dead.append(placed)
                     here = out_of_memory and self._is_here(placed.label)
@@ -189,6 +201,20 @@ class RayEngine:
             for attempt_id in late:
                 message = f"Its actor did not start within {PLACING_LIMIT_S:g} s."
                 self._deaths.add(attempt_id, Death("infrastructure", message))
+
+    def _listed(self) -> set[str] | None:
+        """The names of living actors; None where Ray does not answer."""
+        try:
+            return {str(label) for label in self._labels()}
+        except ray.exceptions.RayError as error:
+            log.warning("Ray does not answer: %s", error)
+            return None
+
+    def _has_ended(self, placed: Placed, listed: set[str] | None) -> bool:
+        """Whether an actor that is out of sight has, by Ray's list or by this machine's."""
+        if listed is not None and str(placed.label) not in listed:
+            return True
+        return self._is_here(placed.label) and bool(placed.process) and find(placed.process) is None
 
     def _node_with_room(self) -> str | None:
         """What is free by Ray's last word less what was asked for since, and never more than our own leave over."""
@@ -253,7 +279,7 @@ class RayEngine:
             sweep(here)
         if brooms:
             done, undone = ray.wait(brooms, num_returns=len(brooms), timeout=SWEEP_LIMIT_S)
-            failed = [text for text in map(_error, done) if text]
+            failed = [str(error) for error in map(_error, done) if error]
             if undone or failed:
                 log.warning("%d nodes could not be swept: %s", len(undone) + len(failed), "; ".join(failed))
 
@@ -266,13 +292,14 @@ def _answer(promise: Any) -> str:
         return ""
 
 
-def _error(promise: Any) -> str:
-    """Why a call that is over failed; "" where it did not."""
+def _error(promise: Any) -> Exception | None:
+    """Why a call that is over failed; None where it did not."""
     try:
         ray.get(promise)
     except ray.exceptions.RayError as error:
-        return str(error)
-    return ""
+        found: Exception = error
+        return found
+    return None
 
 
 def _death(text: str, out_of_memory: bool) -> Death:
