@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sparseift.records import DENSE, Configuration, JobSpec, Plan, Point, derive_seed
 from worker.choose import choose
-from worker.suggest import Seen, centred, suggest
+from worker.suggest import Seen, suggest
 
 ENDED = ("complete", "pruned", "infeasible", "failed", "cancelled")
 INFRASTRUCTURE = "infrastructure"
@@ -122,7 +122,7 @@ def _propose(spec: JobSpec, plan: Plan, families: Sequence[str], searched: Seque
         spec.space,
         plan,
         families[index % len(families)],
-        centred([seen for seen in earlier if seen is not None]),
+        [seen for seen in earlier if seen is not None],
         seed=derive_seed(spec.seed, "sampler", index),
     )
     repeats = sum(r.configuration == configuration for r in searched)
@@ -151,14 +151,7 @@ def _finals(
     """The confirmations in order: seed by seed, so that no family is ahead when a job ends early."""
     if spec.budget.confirm_seeds == 0:
         return []
-    chosen = []
-    for family in families:
-        measured = [
-            (r.configuration, r.value)
-            for r in searched
-            if r.configuration.family == family and r.state == "complete" and r.value is not None
-        ]
-        best = choose(spec.space, plan, measured)
-        if best is not None:
-            chosen.append(best)
+    measured = [(r.configuration, r.value) for r in searched if r.state == "complete" and r.value is not None]
+    best = [choose(spec.space, plan, measured, family) for family in families]
+    chosen = [configuration for configuration in best if configuration is not None]
     return [(configuration, seed) for seed in confirm_seeds(spec) for configuration in chosen]
