@@ -15,22 +15,24 @@ from worker.surrogate import fit
 FEWEST = 4  # distinct configurations of a family below which means are compared as they are
 
 
-def choose(
-    space: Space, plan: Plan, measured: Sequence[tuple[Configuration, float]], family: str
-) -> Configuration | None:
-    """The configuration of a family to confirm; None where nothing of it was measured. Ties go to the earlier one.
+def choose(space: Space, plan: Plan, measured: Sequence[tuple[Configuration, float]]) -> dict[str, Configuration]:
+    """The configuration of each measured family to confirm. Ties go to the earlier one.
 
     `measured` holds (configuration, validation metric) of each complete search trial of the job, by number.
     """
     means, counts = losses(plan, [Seen(c, "measured", value) for c, value in measured])
-    configurations = list(means)
-    scores = np.array(list(means.values()))
-    mine = [i for i, c in enumerate(configurations) if c.family == family]
-    if not mine:
-        return None
-    if len(mine) >= FEWEST:
+    configurations, raw = list(means), np.array(list(means.values()))
+    of_family: dict[str, list[int]] = {}
+    for i, configuration in enumerate(configurations):
+        of_family.setdefault(configuration.family, []).append(i)
+    smooth = raw
+    if any(len(mine) >= FEWEST for mine in of_family.values()):
         places = places_of(space, plan, configurations)
-        surrogate = fit(places, scores, counts)
+        surrogate = fit(places, raw, counts)
         # Rounded, so that the last bits of a sum cannot decide between equals.
-        scores = np.round(surrogate.at(places)[0] / surrogate.spread, 9)
-    return configurations[min(mine, key=lambda i: scores[i])]
+        smooth = np.round(surrogate.at(places)[0] / surrogate.spread, 9)
+    chosen: dict[str, Configuration] = {}
+    for family, mine in of_family.items():
+        scores = smooth if len(mine) >= FEWEST else raw
+        chosen[family] = configurations[min((float(scores[i]), i) for i in mine)[1]]
+    return chosen

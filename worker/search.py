@@ -152,6 +152,6 @@ def _finals(
     if spec.budget.confirm_seeds == 0:
         return []
     measured = [(r.configuration, r.value) for r in searched if r.state == "complete" and r.value is not None]
-    best = [choose(spec.space, plan, measured, family) for family in families]
-    chosen = [configuration for configuration in best if configuration is not None]
+    best = choose(spec.space, plan, measured)
+    chosen = [best[family] for family in families if family in best]
     return [(configuration, seed) for seed in confirm_seeds(spec) for configuration in chosen]
