@@ -156,6 +156,14 @@ class Scheduler:
             return self._end(claim, running, "cancelled", "cancelled", message)
         if claim.state == "paused":
             return self._let_go(claim, running)
+        if (
+            closing.has_limits(claim.spec.budget) and time.monotonic() - self._judged_at > RENEW_S
+        ):  # also while there is no free slot
+            self._judged_at = time.monotonic()
+            with self._database.read() as session:
+                rows = [row_of(trial) for trial in trials.all_of(session, claim.job_id)]
+            if self._close_when_spent(claim, rows):
+                return False
         return self._fill(claim, running)
 
     def _let_go(self, claim: Claim, running: Sequence[Attempt]) -> bool:
@@ -204,7 +212,7 @@ class Scheduler:
             verdict = reason_to_give_up(claim.spec, rows, [t.message for t in known])
             if verdict is not None:
                 return self._end(claim, running, "failed", *verdict)
-            if not claim.search_closed and self._close_when_spent(claim, rows):
+            if self._close_when_spent(claim, rows):
                 return False  # the rows have changed
             waiting = next((t for t in known if t.state == "waiting" and not _is_early(late.get(t.id), now_s)), None)
             if waiting is not None:
@@ -237,9 +245,8 @@ class Scheduler:
     def _close_when_spent(self, claim: Claim, rows: Sequence[Row]) -> bool:
         """End the search where a limit of the budget is reached; whether it was."""
         budget = claim.spec.budget
-        if not closing.has_limits(budget) or time.monotonic() - self._judged_at < RENEW_S:
+        if claim.search_closed or not closing.has_limits(budget):
             return False
-        self._judged_at = time.monotonic()
         with self._database.read() as session:
             spent = spending.spent(session, claim.job_id)
             seconds = overview.recent_seconds(session, claim.job_id)

@@ -53,7 +53,8 @@ def assert_is_undisturbed(database: Database, job_id: str, spec: JobSpec) -> Non
     assert [t.state for t in found] == ["infeasible"] * 2 + ["complete"] * (len(expected) - 2)
     assert job_of(database, job_id).state == "succeeded"
     with database.read() as session:
-        finished = list(session.scalars(select(Attempt.trial_id).where(Attempt.state == "finished")))
+        done = select(Attempt.trial_id).join(Trial).where(Attempt.state == "finished", Trial.job_id == job_id)
+        finished = list(session.scalars(done))
     assert sorted(finished) == sorted(t.id for t in found if t.state == "complete")
 
 
