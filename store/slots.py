@@ -2,10 +2,11 @@
 
 A slot is quarantined after `LOSSES` attempts in a row, of at least two trials, that the infrastructure lost there: a
 broken GPU fails whatever runs on it, and fast, so it would take every trial of the queue and lose it. After
-`QUARANTINE_S` it gets one attempt; if that is lost too, it is quarantined again.
+`FIRST_S` it gets one attempt; if that is lost too, it is quarantined again, for twice as long.
 """
 
 from dataclasses import dataclass
+from itertools import takewhile
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -14,7 +15,8 @@ from store.clock import now, now_s
 from store.tables import Attempt, Trial
 
 LOSSES = 3  # attempts in a row
-QUARANTINE_S = 600.0
+FIRST_S, LONGEST_S = 60.0, 3600.0
+LOOKED_AT = 10  # last attempts on a slot: enough to come to `LONGEST_S`
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +35,21 @@ class Quarantine:
 
 def quarantined(session: Session, slot: str | None = None) -> list[Quarantine]:
     """The slots that are quarantined now, by name; or the one given, if it is."""
-    recent = now() - QUARANTINE_S
+    recent = now() - LONGEST_S
     suspects = select(Attempt.slot).where(Attempt.state == "lost", Attempt.ended_at_s > recent).distinct()
     if slot is not None:
         suspects = suspects.where(Attempt.slot == slot)
-    found = []
+    at_s, found = now_s(session), []
     for name in sorted(session.scalars(suspects)):
-        last = list(
-            session.scalars(
-                select(Attempt)
-                .where(Attempt.slot == name, Attempt.state != "running")
-                .order_by(Attempt.id.desc())
-                .limit(LOSSES),
-            )
-        )
-        ended_s = max(attempt.ended_at_s or 0.0 for attempt in last)
-        is_bad = len(last) == LOSSES and all(a.state == "lost" for a in last) and len({a.trial_id for a in last}) > 1
-        if is_bad and ended_s + QUARANTINE_S > now_s(session):
-            found.append(Quarantine(name, ended_s + QUARANTINE_S, last[0].message))
+        ended = select(Attempt).where(Attempt.slot == name, Attempt.state != "running")
+        last = session.scalars(ended.order_by(Attempt.id.desc()).limit(LOOKED_AT))
+        lost = list(takewhile(lambda attempt: attempt.state == "lost", last))
+        if len(lost) < LOSSES or len({attempt.trial_id for attempt in lost}) < 2:
+            continue
+        pause_s = min(LONGEST_S, FIRST_S * 2.0 ** (len(lost) - LOSSES))
+        until_s = max(attempt.ended_at_s or 0.0 for attempt in lost) + pause_s
+        if until_s > at_s:
+            found.append(Quarantine(name, until_s, lost[0].message))
     return found
 
 

@@ -154,3 +154,23 @@ def test_the_search_goes_where_the_metric_is_better(direction: str) -> None:
     assert wide.count(0.75) == max(wide.count(s) for s in set(wide)) > len(wide) / len(make_plan().grid("sparse_wide"))
     final = next(r for r in rows if r.kind == "confirm" and r.configuration.family == "sparse_wide")
     assert final.configuration.nominal_sparsity == 0.75
+
+
+@pytest.mark.parametrize("kind", ["baseline", "confirm"])
+def test_final_runs_that_the_infrastructure_lost_are_replaced_once(kind: str) -> None:
+    spec, plan = make_spec(), make_plan()
+    planned = simulate(spec, plan)
+    victim = next(r for r in planned if r.kind == kind)
+
+    def lose(row: Row, times: int) -> Row:
+        is_it = (row.kind, row.configuration, row.seed) == (kind, victim.configuration, victim.seed)
+        tried.append(row.number) if is_it else None
+        return replace(row, state="failed", reason="infrastructure") if is_it and len(tried) <= times else complete(row)
+
+    for times, states in ((1, ["failed", "complete"]), (5, ["failed", "failed"])):
+        tried: list[int] = []
+        rows = simulate(spec, plan, outcome=lambda row, times=times: lose(row, times))  # type: ignore[misc]
+        assert len(rows) == len(planned) + 1
+        assert [rows[number].state for number in tried] == states
+        others = {(r.kind, r.configuration.key, r.seed) for r in rows}
+        assert others == {(r.kind, r.configuration.key, r.seed) for r in planned}
