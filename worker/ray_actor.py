@@ -24,9 +24,11 @@ from worker.order import Order, Setting
 from worker.outage import ORPHAN_AFTER_S, OUTAGES, write
 from worker.processes import end_groups, find, identity
 from worker.ray_api import ray
-from worker.watchdog import watched
+from worker.watchdog import end_this_process, watched
 
 MARK = "SPARSEIFT_ATTEMPT"  # in the environment of whatever an attempt starts, in which session ever
+
+BEGIN_LIMIT_S = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,9 @@ class AttemptActor:
         if self._setting.device == "cpu":
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
         self._hand_back = threading.Event()
+        self._forgotten = threading.Timer(BEGIN_LIMIT_S, end_this_process)  # the worker died before it said `run`
+        self._forgotten.daemon = True
+        self._forgotten.start()
 
     def about(self) -> str:
         """The process's identity."""
@@ -60,6 +65,7 @@ class AttemptActor:
 
     def run(self) -> None:
         """Run the attempt, write its outcome, and end this process."""
+        self._forgotten.cancel()
         order, setting = self._order, self._setting
         log_file = Path(setting.artifacts) / order.log_path
         write_to(log_file)

@@ -91,21 +91,23 @@ class RayEngine:
         self._actor = ray.remote(AttemptActor)
 
     def can(self, occupied: Collection[str]) -> Slot | None:
-        """A slot on the fullest node that has room. Other workers' attempts hold their resources in Ray itself."""
+        """A slot on the fullest node that has room. Other workers' attempts hold their resources in Ray itself; for an
+        occupied slot without an actor (whose row is yet to end, or which is quarantined) its node's are left alone."""
         self._tend()
         strangers = set(occupied) - {placed.label.slot for placed in self._placed.values()}
         if self._slots is not None and len(self._placed) + len(strangers) >= self._slots:
             return None
         try:
-            node = self._node_with_room()
-            taken = {label.slot for label in self._labels()} | strangers
+            living = {label.slot for label in self._labels()}
+            node = self._node_with_room(strangers - living)
         except ray.exceptions.RayError as error:
             log.warning("Ray does not answer: %s", error)
             return None
         if node is None:
             return None
         host, kind = self._hosts().get(node, "unknown"), "cuda" if self._needs["GPU"] else "cpu"
-        names = (f"{host}/{kind}:ray-{node[:6]}-{i}" for i in range(len(taken) + 1))
+        taken = living | strangers
+        names = (f"{host}/{kind}{_sign(node)}{i}" for i in range(len(taken) + 1))
         name = next(name for name in names if name not in taken)
         self._offers = {name: node}
         return Slot(name, "", self._setting.threads)
@@ -175,6 +177,8 @@ class RayEngine:
         for attempt_id, placed in list(self._placed.items()):
             if not placed.process and placed.about in kept:
                 placed.process = _answer(placed.about)
+                if not placed.process:
+                    placed.about = placed.actor.about.remote()
             text = None
             if placed.run in kept:
                 error = _error(placed.run)
@@ -216,18 +220,19 @@ class RayEngine:
             return True
         return self._is_here(placed.label) and bool(placed.process) and find(placed.process) is None
 
-    def _node_with_room(self) -> str | None:
+    def _node_with_room(self, reserved: Collection[str]) -> str | None:
         """What is free by Ray's last word less what was asked for since, and never more than our own leave over."""
         free, total = free_resources(), total_resources()
         fitting = []
         for node in self._hosts():
+            held = sum(1 for name in reserved if _sign(node) in name)
             rooms = {}
             for kind, need in self._needs.items():
                 mine = [p for p in self._placed.values() if p.label.node == node]
                 unheard = sum(1 for p in mine if not p.process and time.monotonic() - p.placed_at < REPORT_LAG_S)
                 by_ray = free.get(node, {}).get(kind, 0.0) - need * unheard
                 by_us = total.get(node, {}).get(kind, 0.0) - need * len(mine)
-                rooms[kind] = min(by_ray, by_us)
+                rooms[kind] = min(by_ray, by_us) - need * held
             if all(rooms[kind] >= need - 1e-6 for kind, need in self._needs.items()):
                 fitting.append((rooms["GPU"], rooms["CPU"], node))
         return min(fitting)[2] if fitting else None
@@ -284,6 +289,11 @@ class RayEngine:
                 log.warning("%d nodes could not be swept: %s", len(undone) + len(failed), "; ".join(failed))
 
 
+def _sign(node: str) -> str:
+    """What the names of a node's slots have in common."""
+    return f":ray-{node[:6]}-"
+
+
 def _answer(promise: Any) -> str:
     """The identity that an actor told; "" where it does not."""
     try:
@@ -306,7 +316,7 @@ def _death(text: str, out_of_memory: bool) -> Death:
     if out_of_memory or OUT_OF_MEMORY in text:
         return Death("out_of_memory", "The system ended its process for want of memory.")
     lines = [line.strip() for line in text.splitlines() if line.startswith("The actor") or "node" in line.lower()]
-    return Death("infrastructure", f"Ray says: {' '.join(lines)[:400]}" if lines else "Its actor died.")
+    return Death("infrastructure", " ".join(lines)[:400] if lines else "Its actor died.")
 
 
 def _first_line(error: Exception) -> str:

@@ -239,6 +239,14 @@ def test_slots_never_hold_more_than_one_attempt_each(benches: Benches, tmp_path:
     assert len({threads for _, _, threads in lines}) == 1
 
 
+def test_an_occupied_slot_is_not_given_away(benches: Benches) -> None:
+    bench = benches()
+    slot = bench.slot()
+    for _ in range(5):
+        assert bench.engine.can([slot.name]) is None
+    assert bench.slot().name == slot.name
+
+
 def test_there_is_no_death_of_what_has_not_died(benches: Benches) -> None:
     bench = benches()
     order = bench.place()
@@ -259,6 +267,21 @@ def gpu_bench(database: Database, own_ray: OwnRay, folder: Path, gpus: float) ->
     )
     cluster = Cluster(namespace_of(database.url))
     return Bench(database, lambda s: RayEngine(cluster, s, cpus=1, gpus=gpus), setting)
+
+
+def test_ray_kills_what_an_earlier_worker_placed(database: Database, own_ray: OwnRay, tmp_path: Path) -> None:
+    (tmp_path / "census").mkdir()
+    bench = gpu_bench(database, own_ray, tmp_path, 1.0)
+    try:
+        order = bench.place(steps=1000, deaf=True, census=str(tmp_path / "census"))
+        process = bench.process(order)
+        bench.restart()
+        assert bench.engine.can(()) is None
+        bench.engine.kill([order.attempt_id])
+        assert gone(process.pid)
+        bench.slot()
+    finally:
+        bench.end()
 
 
 @pytest.mark.parametrize(("gpus", "slots"), [(1.0, 1), (0.5, 2)])
