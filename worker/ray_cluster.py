@@ -12,6 +12,7 @@ import logging
 import os
 import platform
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -211,7 +212,10 @@ def _start(folder: Path, cpus: int, gpus: int, visible: str | None) -> dict[str,
 
 
 def _connect(address: str, namespace: str) -> None:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         ray.init(address, namespace=namespace, log_to_driver=False, logging_level=logging.WARNING)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise InvalidValue(f"Ray at {address} cannot be joined: {str(error).splitlines()[0]}") from error
+    for number, handler in handlers.items():  # Ray's own would end the worker without handing its attempts back
+        signal.signal(number, handler)

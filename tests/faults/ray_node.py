@@ -224,7 +224,7 @@ def cancel_elsewhere(nodes: Cluster, database: Database, raylet: psutil.Process)
 def stop(worker: psutil.Process) -> None:
     """End a worker as an operator does."""
     worker.terminate()
-    wait("the worker's end", lambda: ended(worker))
+    assert worker.wait(LIMIT_S) == 0, "the worker did not end cleanly"
 
 
 def parent(attempt: Attempt) -> int:
