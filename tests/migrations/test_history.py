@@ -1,5 +1,6 @@
 """The history of the tables: it leads to `store.tables` exactly, and back."""
 
+import json
 import runpy
 from pathlib import Path
 
@@ -9,12 +10,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import main
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, select, text
 
 from sparseift.errors import InvalidValue
+from sparseift.records import JobSpec
 from store import jobs, migrate
 from store.sessions import Database
-from store.tables import Base
+from store.tables import Attempt, Base
 from tests.store.samples import PLAN, SPEC
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,3 +106,48 @@ def test_alembic_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for refused in (["upgrade", "head"], ["-x", f"database={url}", "upgrade", "head", "--sql"]):
         with pytest.raises(InvalidValue, match="alembic -x database=URL upgrade head"):
             main([*arguments[:2], *refused])
+
+
+def test_what_the_first_version_wrote_goes_on(empty_database_url: str) -> None:
+    """A job of 0001 with an attempt handed back, one lost and one that runs, up, down and up again."""
+    database = Database(empty_database_url)
+    with database.engine.begin() as connection:
+        command.upgrade(migrate.config(connection), "0001_jobs_trials_attempts")
+    old_spec = {k: v for k, v in SPEC.to_json().items() if k != "priority"}
+    old_spec["budget"] = {"search_trials": 4, "confirm_seeds": 2}
+    rows = {
+        "job": {
+            "id": "job_1", "name": "old", "idempotency_key": "key", "spec": json.dumps(old_spec),
+            "plan": json.dumps(PLAN.to_json()), "state": "running", "created_at_s": 1.0, "updated_at_s": 2.0,
+        },
+        "trial": {
+            "job_id": "job_1", "number": 0, "kind": "search", "family": "sparse_wide", "configuration": "{}",
+            "configuration_key": "k", "sparsity": 0.5, "seed": 1, "created_at_s": 1.0, "state": "running",
+        },
+        "attempt": {
+            "trial_id": 1, "number": 1, "token": "t", "lease_expires_at_s": 1.0, "worker": "w", "slot": "s",
+            "started_at_s": 1.0, "environment": "{}", "state": "lost", "failure_class": "",
+        },
+    }  # fmt: skip
+    more = [{"number": 2, "failure_class": "infrastructure"}, {"number": 3, "state": "running"}]
+    with database.engine.begin() as connection:
+        for table, values in (*rows.items(), *(("attempt", rows["attempt"] | m) for m in more)):
+            names = ", ".join(values)
+            places = ", ".join(f":{name}" for name in values)
+            connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({places})"), values)
+
+    for _ in range(2):
+        migrate.upgrade(database.url)
+        with database.write() as session:
+            states = list(session.scalars(select(Attempt.state).order_by(Attempt.number)))
+            assert states == ["handed_back", "lost", "running"]
+            job = jobs.get(session, "job_1")
+            assert (job.priority, job.search_closed, job.started_at_s, job.active_since_s) == (0, "", 1.0, 2.0)
+            assert JobSpec.from_json(job.spec) == SPEC
+            assert jobs.create(session, SPEC, PLAN, "key")[0].id == "job_1"
+        with database.engine.begin() as connection:
+            command.downgrade(migrate.config(connection), "0001_jobs_trials_attempts")
+    with database.engine.connect() as connection:
+        kept = list(connection.execute(text("SELECT state, failure_class FROM attempt ORDER BY number")))
+    assert [tuple(row) for row in kept] == [("lost", ""), ("lost", "infrastructure"), ("running", "")]
+    database.close()
