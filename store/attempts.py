@@ -29,12 +29,13 @@ from store.endings import (
 from store.errors import Fenced, NotFound, StateConflict
 from store.ids import new_token
 from store.reports import latest_reports, reports, write_reports
-from store.rows import lock_owned_job, move_trial
+from store.rows import lock_owned_attempt, lock_owned_job, move_trial
 from store.tables import Attempt, Trial
 
 __all__ = [
     "FAILURE_CLASSES",
     "MAX_LOSSES",
+    "add_environment",
     "cancel",
     "expired",
     "fail",
@@ -107,6 +108,16 @@ def set_process(session: Session, attempt_id: int, token: str, process: str) -> 
         Fenced: the attempt has ended, or the token is not its own.
     """
     _update_own(session, attempt_id, token, process=process)
+
+
+def add_environment(session: Session, attempt_id: int, token: str, facts: dict[str, Any]) -> None:
+    """Add to what the attempt's result depends on, as its own process knows it.
+
+    Raises:
+        Fenced: the attempt has ended, or the token is not its own.
+    """
+    attempt = lock_owned_attempt(session, attempt_id, token)
+    _update_own(session, attempt_id, token, environment=attempt.environment | facts)
 
 
 def renew(session: Session, attempt_id: int, token: str, ttl_s: float) -> bool:

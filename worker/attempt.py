@@ -15,6 +15,7 @@ from sparseift.records import Progress, TrialResult, TrialSpec
 from store import attempts
 from store.errors import Fenced, StoreError
 from store.sessions import Database
+from worker import hardware
 from worker.failures import TimeLimit, classify, describe
 from worker.order import Order, Setting
 from worker.outage import ORPHAN_AFTER_S, OUTAGES, write
@@ -56,7 +57,14 @@ def execute(order: Order, setting: Setting, database: Database, runner: Runner, 
         hand_back: set by the worker when it stops: checkpoint, and let the next worker go on.
     """
     artifacts = Path(setting.artifacts)
-    reporter = Reporter(database, order.attempt_id, order.token, artifacts=artifacts, ttl_s=setting.lease_ttl_s)
+    reporter = Reporter(
+        database,
+        order.attempt_id,
+        order.token,
+        artifacts=artifacts,
+        ttl_s=setting.lease_ttl_s,
+        facts=hardware.describe(setting.device),
+    )
     reporter.start()
     try:
         outcome, reusable = _train(order, setting, runner, reporter, hand_back)

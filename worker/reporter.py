@@ -6,7 +6,9 @@ One transaction each 1.5 s writes what has been reported since, renews the lease
 import logging
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -33,6 +35,7 @@ class Reporter:
         attempt_id, token: of the attempt's row.
         artifacts: the folder that checkpoint paths are stored relative to.
         ttl_s: of the lease; orphan_after_s: how long to go on without a database.
+        facts: added to the attempt's environment by the first write.
     """
 
     def __init__(
@@ -44,10 +47,12 @@ class Reporter:
         artifacts: Path,
         ttl_s: float,
         orphan_after_s: float = ORPHAN_AFTER_S,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
         self._database, self._attempt_id, self._token = database, attempt_id, token
         self._artifacts, self._ttl_s, self._orphan_after_s = artifacts, ttl_s, orphan_after_s
         self._lock = threading.Lock()
+        self._facts = dict(facts or {})
         self._reports: list[Progress] = []
         self._checkpoints: list[tuple[int, str]] = []
         self._closing = threading.Event()
@@ -106,6 +111,8 @@ class Reporter:
             reports, checkpoints = self._kept()
             try:
                 with self._database.write() as session:
+                    if self._facts:
+                        attempts.add_environment(session, self._attempt_id, self._token, self._facts)
                     self._write(session, reports, checkpoints)
                     stop = attempts.renew(session, self._attempt_id, self._token, self._ttl_s)
             except OUTAGES as error:
@@ -124,5 +131,6 @@ class Reporter:
             else:
                 with self._lock:
                     del self._reports[: len(reports)], self._checkpoints[: len(checkpoints)]
+                self._facts = {}
                 heard_at, failures, wait_s = time.monotonic(), 0, interval_s
                 self.stop = self.stop or stop

@@ -68,7 +68,8 @@ def test_a_job_from_queue_to_success(database: Database, workers: Workers) -> No
     assert [t.test_value is not None for t in found] == [t.kind != "search" for t in found]
     environment = attempts_of(database)[0].environment
     assert environment["device"].startswith("cpu:")
-    assert {"python", "torch", "platform", "git_commit", "sparseift"} <= environment.keys()
+    assert {"python", "torch", "platform", "git_commit", "sparseift", "device_model"} <= environment.keys()
+    assert environment["trial"]["configuration"] == {"family": "dense", "nominal_sparsity": 0.0, "schedule": None}
     with database.read() as session:
         kinds = list(session.scalars(select(Event.kind).where(Event.job_id == job_id).order_by(Event.id)))
     assert kinds[:2] == ["job.queued", "job.running"]
