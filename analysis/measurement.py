@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
-Kind = Literal["baseline", "search", "confirm"]
-KINDS: tuple[Kind, ...] = ("baseline", "search", "confirm")
+Kind = Literal["baseline", "search", "confirm", "ladder"]
+KINDS: tuple[Kind, ...] = ("baseline", "search", "confirm", "ladder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,8 @@ class Measurement:
         family: a name of the families' catalog, or "dense".
         configuration_key: hash of family + sparsity + schedule (`records.Configuration.key`).
         sparsity: share of the masked weights that are zero (fraction); 0 for dense.
-        kind: "baseline" (dense), "search", or "confirm" (a fresh seed, after the search has chosen).
+        kind: "baseline" (dense), "search", "confirm" (a fresh seed, after the search has chosen), or "ladder" (a larger
+            dense model, no part of the comparison).
         seed: of everything random in the trial.
         value: the metric on the validation split (the data set's unit).
         test_value: on the test split; None where the trial was not allowed to touch it.

@@ -107,7 +107,7 @@ def _test(rows: Sequence[Measurement]) -> Estimate | None:
 
 def aggregate_dense(measurements: Iterable[Measurement]) -> DensePoint | None:
     """The dense baseline of a job; None before its first run has finished."""
-    rows = [m for m in measurements if m.family == DENSE]
+    rows = [m for m in measurements if m.family == DENSE and m.kind != "ladder"]
     if not rows:
         return None
     confirmed, runs = reported(rows)

@@ -1,134 +1,175 @@
-"""How well a search finds each family's best configuration: strategies on noisy synthetic surfaces.
+"""What one trial costs beside its training: a job of no-op trials with ten reports each, beside Optuna on SQLite.
 
-    PYTHONPATH=. python benchmarks/scheduling.py --instances 100 --trials 48
+    OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/scheduling.py --trials 200
 
-A surface: four families with an offset, an optimum over sparsity, an effect of the mask method and of ΔT and α₀, each
-drawn anew, and seed noise of .3 points. Regret: the family's best noiseless value minus that of the configuration
-chosen after the search, in points; the mean over families and the worst family, averaged over surfaces.
+Ours is the worker's own scheduler on SQLite with an engine that runs each attempt in this process: proposing, all rows,
+leases, batched reports, outcomes, events. Optuna's is `study.optimize` on SQLite over the same space with its default
+sampler and with random search. CPU time of the whole process, threads included; both in one run, one after the other.
 """
 
 import argparse
-import math
+import logging
+import resource
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from pathlib import Path
+from threading import Event
+from typing import Any
 
-import numpy as np
+import optuna
 
-from sparseift.masks.schedules import MaskSchedule
-from sparseift.records import Configuration, Metric, Plan, Point, Space, derive_seed
-from worker.choose import choose
-from worker.space import fractions, update_intervals
-from worker.suggest import Seen, centred, suggest
+from sparseift.records import Budget, JobSpec, Metric, Named, Plan, Point, Progress, Space, TrialResult, TrialSpec
+from store import jobs, migrate
+from store.sessions import Database
+from worker.attempt import execute
+from worker.engine import Death, Slot
+from worker.order import Order, Setting
+from worker.scheduler import Scheduler
+from worker.space import Axis, walk
 
+REPORTS = 10
 FAMILIES = ("sparse_wide", "sparse_parallel", "sparse_factorized", "sparse_doped")
-SPARSITIES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
-PARALLEL = (0.5, 0.6667, 0.75, 0.8, 0.8333, 0.9)
-NOISE = 0.3  # points, standard deviation over seeds
-SPACE = Space(sparsities=SPARSITIES)
-
-Measured = list[tuple[Configuration, float]]
-Surface = Callable[[Configuration], float]
+SPACE = Space()
 
 
 def make_plan() -> Plan:
-    """Every point feasible; Parallel has its own grid."""
-    points = tuple(
-        Point(f, s, True, sparsity=s) for f in FAMILIES for s in (PARALLEL if f == "sparse_parallel" else SPARSITIES)
+    """Every point feasible."""
+    points = tuple(Point(f, s, True, sparsity=s, flop_ratio=1.0) for f in FAMILIES for s in SPACE.sparsities)
+    metric = Metric("validation accuracy", "%", "maximize")
+    return Plan(metric, 4000, 128, Point("dense", 0.0, True, flop_ratio=1.0), points, 1.0, 1)
+
+
+def value_of(sparsity: float) -> float:
+    """What a no-op trial measures."""
+    return 90.0 - 20.0 * (sparsity - 0.75) ** 2
+
+
+def no_op(
+    trial: TrialSpec, *, report: Callable[[Progress], None], should_stop: Callable[[], bool], **_: Any
+) -> TrialResult:
+    """Report ten times and end."""
+    value = value_of(trial.configuration.nominal_sparsity)
+    for step in range(1, REPORTS + 1):
+        should_stop()
+        report(Progress(step, REPORTS, 1.0 / step, value, 1e3 * step, 0.5, None, None, 0.1))
+    return TrialResult(value, None, 1000, 2000, 1.0, 1e6, 0.5, 600, 500, 0.1)
+
+
+class HereEngine:
+    """An engine with one slot that runs every attempt to its end when it is placed."""
+
+    def __init__(self, database: Database, setting: Setting) -> None:
+        self._database, self._setting = database, setting
+
+    def can(self, occupied: Collection[str]) -> Slot | None:
+        """The slot is always free."""
+        return None if occupied else Slot("here/cpu:0", "", 1)
+
+    def place(self, slot: Slot, order: Order) -> None:
+        """Run it."""
+        del slot
+        execute(order, self._setting, self._database, no_op, Event())
+
+    def alive(self) -> frozenset[int]:
+        """None: each has ended."""
+        return frozenset()
+
+    def death(self, attempt_id: int) -> Death | None:
+        """None of them died."""
+        del attempt_id
+        return None
+
+    def kill(self, attempt_ids: Collection[int]) -> None:
+        """Nothing runs."""
+
+    def hand_back(self) -> None:
+        """Nothing runs."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def cpu_s() -> float:
+    """Seconds of this process and its children."""
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+def measured(label: str, work: Callable[[], int]) -> None:
+    """Print what a trial of `work` costs; it returns how many there were."""
+    cpu, wall = cpu_s(), time.perf_counter()
+    count = work()
+    cpu, wall = cpu_s() - cpu, time.perf_counter() - wall
+    print(f"{label:<42} {count:>6} {1e3 * cpu / count:>13.1f} {1e3 * wall / count:>14.1f}")
+
+
+def ours(folder: Path, trials: int, families: tuple[str, ...]) -> int:
+    """A job of so many search trials; how many trials it had in all."""
+    url = f"sqlite:///{folder / 'ours.db'}"
+    database = Database(url)
+    setting = Setting(url, str(folder), str(folder), "cpu", 1, lease_ttl_s=60.0)
+    with database.write() as session:
+        spec = JobSpec("no-op", Named("mlp"), Named("digits"), families, SPACE, Budget(trials, 3))
+        job_id = jobs.create(session, spec, make_plan())[0].id
+    scheduler = Scheduler(
+        database, HereEngine(database, setting), lease_ttl_s=60.0, stop=Event(), artifacts=folder, until_idle=True
     )
-    dense = Point("dense", 0.0, True)
-    return Plan(Metric("accuracy", "%", "maximize"), 4000, 128, dense, points, 1.0, 1)
+    scheduler.serve()
+    with database.read() as session:
+        job = jobs.get(session, job_id)
+        assert job.state == "succeeded", job.message
+    database.close()
+    return trials + 3 + 3 * len(families)
 
 
-def make_surface(dice: np.random.Generator) -> Surface:
-    """A noiseless accuracy in points."""
-    families = {
-        f: (dice.normal(0, 1.0), dice.uniform(0.5, 0.9), dice.uniform(8, 25), dice.normal(0, 0.4, 2)) for f in FAMILIES
-    }
-    interval, drop, depth = dice.uniform(4.5, 6.5), dice.uniform(0.15, 0.45), dice.uniform(0.1, 0.6)
+def optunas(folder: Path, trials: int, sampler: optuna.samplers.BaseSampler) -> int:
+    """The same number of trials by Optuna alone."""
 
-    def value(configuration: Configuration) -> float:
-        offset, optimum, width, methods = families[configuration.family]
-        total = 90.0 + offset - width * (configuration.nominal_sparsity - optimum) ** 2
-        schedule = configuration.schedule
-        if schedule is not None and schedule.is_dynamic:
-            total += 0.3 + methods[0 if schedule.method == "set" else 1]
-            total -= depth * ((math.log(schedule.delta_t_steps) - interval) ** 2 / 2)
-            total -= 10 * depth * (schedule.drop_fraction - drop) ** 2
-        return float(total)
+    def objective(trial: optuna.Trial) -> float:
+        def pick(axis: Axis) -> int:
+            if axis.ordered:
+                return trial.suggest_int(axis.name, 0, len(axis.values) - 1)
+            return axis.values.index(trial.suggest_categorical(axis.name, axis.values))
 
-    return value
+        configuration = walk(SPACE, plan, trial.suggest_categorical("family", FAMILIES), pick)
+        value = value_of(configuration.nominal_sparsity)
+        for step in range(1, REPORTS + 1):
+            trial.report(value, step)
+            trial.should_prune()
+        return value
 
-
-def best_of(surface: Surface, plan: Plan, family: str) -> float:
-    """The noiseless optimum of a family over the space; T_end does not matter to these surfaces."""
-    schedules = [MaskSchedule("static")] + [
-        MaskSchedule(method, delta_t_steps=interval, drop_fraction=drop)
-        for method in ("set", "rigl")
-        for interval in update_intervals(SPACE, plan)
-        for drop in fractions(*SPACE.drop_fraction)
-    ]
-    return max(surface(Configuration(family, p.nominal_sparsity, s)) for p in plan.grid(family) for s in schedules)
-
-
-def luckiest(measured: Measured) -> Configuration:
-    """The configuration of the single best run."""
-    return max(measured, key=lambda pair: pair[1])[0]
-
-
-def smooth(measured: Measured) -> Configuration:
-    """What the worker confirms."""
-    chosen = choose(SPACE, make_plan(), measured)
-    assert chosen is not None, "every family was measured"
-    return chosen
-
-
-def search(strategy: str, surface: Surface, plan: Plan, trials: int, seed: int) -> Measured:
-    """The trials of a search of one strategy: random, pooled (raw values), centred, or alone (a study per family)."""
-    noise = np.random.default_rng([seed, 1])
-    done: Measured = []
-    for number in range(trials):
-        family = FAMILIES[number % len(FAMILIES)]
-        seen = [Seen(c, "measured", v) for c, v in done]
-        if strategy == "centred":
-            seen = centred(seen)
-        if strategy == "random":
-            seen = []
-        if strategy == "alone":
-            seen = [s for s in seen if s.configuration.family == family]
-        configuration = suggest(SPACE, plan, family, seen, seed=derive_seed(seed, "sampler", number))
-        done.append((configuration, surface(configuration) + float(noise.normal(0, NOISE))))
-    return done
+    plan = make_plan()
+    pruner = optuna.pruners.NopPruner()
+    name = type(sampler).__name__
+    study = optuna.create_study(
+        storage=f"sqlite:///{folder / name}.db", sampler=sampler, pruner=pruner, direction="maximize"
+    )
+    study.optimize(objective, n_trials=trials)
+    return trials
 
 
 def main() -> None:
-    """Print one row per strategy and choice."""
+    """Print one row for each."""
     line = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument("--instances", type=int, default=20)
-    line.add_argument("--trials", type=int, default=48)
-    arguments = line.parse_args()
-    plan = make_plan()
-    regrets: dict[tuple[str, str], list[list[float]]] = {}
-    seconds: dict[str, float] = {}
-    for seed in range(arguments.instances):
-        surface = make_surface(np.random.default_rng([seed, 0]))
-        optima = {f: best_of(surface, plan, f) for f in FAMILIES}
-        for strategy in ("random", "alone", "pooled", "centred"):
-            started_at = time.perf_counter()
-            done = search(strategy, surface, plan, arguments.trials, seed)
-            seconds[strategy] = seconds.get(strategy, 0.0) + time.perf_counter() - started_at
-            for choice in (luckiest, smooth):
-                chosen = {f: choice([(c, v) for c, v in done if c.family == f]) for f in FAMILIES}
-                row = [optima[f] - surface(c) for f, c in chosen.items()]
-                regrets.setdefault((strategy, choice.__name__), []).append(row)
-    print(f"{arguments.instances} surfaces, {arguments.trials} trials, noise {NOISE} points")
-    print("strategy  choice    mean  ± s.e.  worst  ms/trial")
-    for (strategy, name), table in regrets.items():
-        values = np.array(table)  # (surfaces, families)
-        means = values.mean(axis=1)
-        error = means.std(ddof=1) / math.sqrt(len(means)) if len(means) > 1 else math.nan
-        ms = 1e3 * seconds[strategy] / arguments.instances / arguments.trials
-        worst = values.max(axis=1).mean()
-        print(f"{strategy:<9} {name:<9} {means.mean():.3f} ± {error:.3f}   {worst:.3f}  {ms:.1f}")
+    line.add_argument("--trials", type=int, default=200)
+    trials = line.parse_args().trials
+    logging.disable(logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    print(f"no-op trials with {REPORTS} reports, SQLite")
+    print(f"{'':<42} {'trials':>6} {'CPU-ms/trial':>13} {'wall ms/trial':>14}")
+    with tempfile.TemporaryDirectory() as path:
+        folder = Path(path)
+        migrate.upgrade(f"sqlite:///{folder / 'ours.db'}")
+        measured("this worker", lambda: ours(folder, trials, FAMILIES))
+        measured(
+            "Optuna study.optimize, TPE (default)",
+            lambda: optunas(folder, trials, optuna.samplers.TPESampler(seed=0)),
+        )
+        measured(
+            "Optuna study.optimize, random",
+            lambda: optunas(folder, trials, optuna.samplers.RandomSampler(seed=0)),
+        )
 
 
 if __name__ == "__main__":

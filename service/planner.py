@@ -22,7 +22,7 @@ from sparseift.records import JobSpec, Plan, digest
 log = logging.getLogger("service.planner")
 
 ROOT = Path(__file__).resolve().parent.parent
-NOT_PLANNED = ("name", "budget", "seed", "in_flight", "priority")  # fields of a job that no plan depends on
+NOT_PLANNED = ("name", "budget", "seed", "in_flight", "priority", "start_from")  # no plan depends on these
 TRIES = 2  # a child may die for reasons of its own; one that dies twice of the same job will do so again
 
 

@@ -1,5 +1,6 @@
 """Catalog models, sized and built for one trial."""
 
+from dataclasses import replace
 from functools import lru_cache
 
 import torch
@@ -117,6 +118,44 @@ def dense_point(card: ModelCard, arguments: Arguments, shape: DataShape) -> Poin
         parameters=dense.parameters,
         nonzero_parameters=dense.parameters,
     )
+
+
+def ladder_arguments(
+    card: ModelCard, arguments: Arguments, shape: DataShape, multiple: float, scope: Scope = "model"
+) -> tuple[Arguments, float]:
+    """The dense model's arguments at the width whose FLOPs in `scope` come closest to `multiple` times its own, and
+    what their ratio then is.
+
+    Raises:
+        InvalidValue: that width lies outside the card's range, or the multiple is not above 0.
+    """
+    if not 0.0 < multiple < float("inf"):
+        raise InvalidValue(f"A rung of the ladder is {multiple}; it must be a positive FLOP multiple.")
+    resolved = card.resolve(arguments)
+    step = int(resolved[card.width_multiple]) if card.width_multiple else 1
+    width = int(resolved[card.width])
+    base = dense_network(card, resolved, shape).flops(scope)
+
+    def at(units: int) -> tuple[Arguments, float]:
+        wider = card.resolve({**resolved, card.width: units * step})
+        return wider, dense_network(card, wider, shape).flops(scope) / base
+
+    # FLOPs rise with the width: the two widths around the multiple are found by halving.
+    low, high = 1, max(2, round(width / step * max(1.0, multiple**0.5)) + 1)
+    while at(high)[1] < multiple:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if at(middle)[1] <= multiple else (low, middle)
+    return min((at(low), at(high)), key=lambda found: abs(found[1] - multiple))
+
+
+def ladder_point(
+    card: ModelCard, arguments: Arguments, shape: DataShape, multiple: float, scope: Scope = "model"
+) -> Point:
+    """The dense model of a rung; `flop_ratio` is what it really has. Errors as `ladder_arguments`."""
+    wider, ratio = ladder_arguments(card, arguments, shape, multiple, scope)
+    return replace(dense_point(card, wider, shape), flop_ratio=ratio)
 
 
 def dense_network(card: ModelCard, arguments: Arguments, shape: DataShape) -> Network:

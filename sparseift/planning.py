@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sparseift import catalog
-from sparseift.building import dense_point, example_of, plan_point, skeleton_of
+from sparseift.building import dense_point, example_of, ladder_point, plan_point, skeleton_of
 from sparseift.cards import DatasetCard, ModelCard
 from sparseift.errors import Infeasible, InvalidValue
 from sparseift.families.family import Family, check_nonlinearity
@@ -61,9 +61,9 @@ def make_plan(spec: JobSpec) -> Plan:
         total_steps=steps,
         batch_size=batch,
     )
-    return Plan(
-        dataset.metric, steps, batch, dense, points, spent, _memory_bytes(spec, card, shape, dense, points, batch)
-    )
+    ladder = tuple(ladder_point(card, spec.model.arguments, shape, multiple, spec.scope) for multiple in spec.ladder)
+    memory = _memory_bytes(spec, card, shape, dense, (*points, *ladder), batch)
+    return Plan(dataset.metric, steps, batch, dense, points, spent, memory, ladder)
 
 
 def _refusal(spec: JobSpec, card: ModelCard, shape: DataShape, points: tuple[Point, ...]) -> Infeasible:

@@ -71,19 +71,22 @@ class Configuration:
         family: a name of the families' catalog.
         nominal_sparsity: what sets the sizes, the s of the paper's formulas (fraction); 0 for dense.
         schedule: the masks' schedule; None for dense.
+        flop_multiple: of a larger dense model, FLOPs over the baseline's as the job's ladder asks for them; else 1.
     """
 
     family: str
     nominal_sparsity: float = 0.0
     schedule: MaskSchedule | None = None
+    flop_multiple: float = 1.0
 
     def canonical(self) -> dict[str, Any]:
-        """The JSON that is hashed and stored; schedule fields that the method does not use are left out."""
-        return {
+        """The JSON that is hashed and stored; what the configuration does not use is left out."""
+        fields: dict[str, Any] = {
             "family": self.family,
             "nominal_sparsity": round(self.nominal_sparsity, 6),
             "schedule": self.schedule.canonical() if self.schedule else None,
         }
+        return fields if self.flop_multiple == 1.0 else fields | {"flop_multiple": round(self.flop_multiple, 6)}
 
     @property
     def key(self) -> str:
@@ -98,6 +101,7 @@ class Configuration:
             family=value["family"],
             nominal_sparsity=float(value["nominal_sparsity"]),
             schedule=MaskSchedule.from_canonical(schedule) if schedule else None,
+            flop_multiple=float(value.get("flop_multiple", 1.0)),
         )
 
 
@@ -163,6 +167,9 @@ class JobSpec:
         in_flight: proposals that may be unanswered at once. Proposal n sees exactly the results of trials
             0 … n − in_flight, whatever finishes first, so a job's trials do not depend on timing.
         priority: of the job in the queue when it is submitted: higher first, then older first.
+        ladder: FLOP multiples, e.g. (√2, 2, 4): in the end the dense model is trained so much wider too, on the
+            confirmation seeds, to say which larger dense model a sparse one equals. No part of the comparison.
+        start_from: ids of earlier jobs on the same data set whose best configurations are proposed first.
     """
 
     name: str
@@ -177,6 +184,8 @@ class JobSpec:
     seed: int = 0
     in_flight: int = 2
     priority: int = 0
+    ladder: tuple[float, ...] = ()
+    start_from: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; `from_json` inverts it."""
@@ -194,6 +203,8 @@ class JobSpec:
                 "families": tuple(value["families"]),
                 "space": Space(**space),
                 "budget": Budget(**value["budget"]),
+                "ladder": tuple(value.get("ladder", ())),
+                "start_from": tuple(value.get("start_from", ())),
             }
         )
 
@@ -238,6 +249,7 @@ class Plan:
         points: every (family, nominal sparsity) of the space, feasible or refused.
         dense_training_flops: forward + backward FLOPs of one dense trial, 3 · forward · samples.
         training_memory_bytes: estimate for the largest feasible point.
+        ladder: the dense models that the job's ladder asks for, in its order; `flop_ratio` is what they really have.
     """
 
     metric: Metric
@@ -247,6 +259,7 @@ class Plan:
     points: tuple[Point, ...]
     dense_training_flops: float
     training_memory_bytes: int
+    ladder: tuple[Point, ...] = ()
 
     def grid(self, family: str) -> tuple[Point, ...]:
         """The feasible points of a family, by rising sparsity: what the search's sparsity index points into."""
@@ -270,6 +283,7 @@ class Plan:
                 "metric": Metric(**value["metric"]),
                 "dense": Point(**value["dense"]),
                 "points": tuple(Point(**p) for p in value["points"]),
+                "ladder": tuple(Point(**p) for p in value.get("ladder", ())),
             }
         )
 

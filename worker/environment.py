@@ -12,6 +12,7 @@ import sparseift
 PACKAGES = ("sparseift", "torch", "numpy", "optuna")
 
 
+@cache
 def _version(package: str) -> str | None:
     try:
         return version(package)

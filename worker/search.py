@@ -1,12 +1,13 @@
 """A job's next trial, as a pure function of what was asked, the plan, and the trials so far. No torch, no SQL.
 
-The order is fixed: points that no sizes can meet (recorded, never trained), the dense baseline on every
-confirmation seed, the search with the families in turn, and the best configuration of each family on the
-baseline's seeds, so that differences are paired. Proposal n of the search waits for proposals 0 … n − in_flight and
-looks at their results alone: a job's trials depend neither on which ends first nor on what was killed in between.
+The order is fixed: points that no sizes can meet (recorded, never trained), the dense baseline on every confirmation
+seed, the search with the families in turn, the best configuration of each family on the baseline's seeds, so that
+differences are paired, and last the ladder of larger dense models on the same seeds. Proposal n of the search waits for
+proposals 0 … n − in_flight and looks at their results alone: a job's trials depend neither on which ends first nor on
+what was killed in between.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sparseift.records import DENSE, Configuration, JobSpec, Plan, Point, derive_seed
@@ -45,7 +46,7 @@ class Proposal:
     """The trial to add, numbered by how many there are. An infeasible point is recorded, never trained."""
 
     number: int
-    kind: str  # baseline | search | confirm
+    kind: str  # baseline | search | confirm | ladder
     configuration: Configuration
     seed: int
     point: Point
@@ -69,8 +70,18 @@ def searched_families(spec: JobSpec, plan: Plan) -> tuple[str, ...]:
     return tuple(f for f in spec.families if plan.grid(f))
 
 
-def decide(spec: JobSpec, plan: Plan, rows: Sequence[Row]) -> Proposal | Wait | Done:
-    """What to do next, where `rows` is every trial of the job by number."""
+NO_STARTS: Mapping[str, Sequence[Configuration]] = {}
+
+
+def decide(
+    spec: JobSpec, plan: Plan, rows: Sequence[Row], starts: Mapping[str, Sequence[Configuration]] = NO_STARTS
+) -> Proposal | Wait | Done:
+    """What to do next.
+
+    Args:
+        rows: every trial of the job by number.
+        starts: for a family, what it proposes first (`worker.transfer`); always the same for one job.
+    """
     number = len(rows)
     refused = [p for p in plan.points if not p.feasible]
     if number < len(refused):
@@ -88,18 +99,22 @@ def decide(spec: JobSpec, plan: Plan, rows: Sequence[Row]) -> Proposal | Wait | 
         index, budget = len(searched), spec.budget.search_trials
         if index < budget:
             if all(r.ended for r in searched[: max(0, index - spec.in_flight + 1)]):
-                return _propose(spec, plan, families, searched, number)
+                return _propose(spec, plan, families, searched, number, starts)
             return Wait()
         if not all(r.ended for r in searched):
             return Wait()
         # What cost no budget is replaced, at most once over: a broken machine must not keep a job for ever.
         free = sum(r.is_free for r in searched)
         if index < budget + min(free, budget):
-            return _propose(spec, plan, families, searched, number)
+            return _propose(spec, plan, families, searched, number, starts)
 
     missing = _missing(rows, "confirm", _finals(spec, plan, families, searched))
     if missing is not None:
         return Proposal(number, "confirm", *missing, _point(plan, missing[0]))
+    rungs = {Configuration(DENSE, flop_multiple=m): p for m, p in zip(spec.ladder, plan.ladder, strict=True)}
+    missing = _missing(rows, "ladder", [(rung, seed) for seed in confirm_seeds(spec) for rung in rungs])
+    if missing is not None:
+        return Proposal(number, "ladder", *missing, rungs[missing[0]])
     return Done() if all(r.ended for r in rows) else Wait()
 
 
@@ -114,17 +129,28 @@ def _missing(
     return None
 
 
-def _propose(spec: JobSpec, plan: Plan, families: Sequence[str], searched: Sequence[Row], number: int) -> Proposal:
-    index = len(searched)
-    known = index - spec.in_flight + 1  # results that every asker has, whatever the timing
-    earlier = [_seen(row, known=i < known) for i, row in enumerate(searched)]
-    configuration = suggest(
-        spec.space,
-        plan,
-        families[index % len(families)],
-        [seen for seen in earlier if seen is not None],
-        seed=derive_seed(spec.seed, "sampler", index),
-    )
+def _propose(
+    spec: JobSpec,
+    plan: Plan,
+    families: Sequence[str],
+    searched: Sequence[Row],
+    number: int,
+    starts: Mapping[str, Sequence[Configuration]],
+) -> Proposal:
+    turn, place = divmod(len(searched), len(families))
+    given = starts.get(families[place], ())
+    if turn < len(given):
+        configuration = given[turn]
+    else:
+        known = len(searched) - spec.in_flight + 1  # results that every asker has, whatever the timing
+        earlier = [_seen(row, known=i < known) for i, row in enumerate(searched)]
+        configuration = suggest(
+            spec.space,
+            plan,
+            families[place],
+            [seen for seen in earlier if seen is not None],
+            seed=derive_seed(spec.seed, "sampler", len(searched)),
+        )
     repeats = sum(r.configuration == configuration for r in searched)
     seed = derive_seed(spec.seed, "search", repeats)  # shared over configurations: differences are paired
     return Proposal(number, "search", configuration, seed, _point(plan, configuration))

@@ -1,7 +1,9 @@
 """What to try next in a family, as a pure function of a job's earlier proposals and a seed.
 
-Up to `LARGEST` configurations: the largest expected improvement (Jones et al., "Efficient Global Optimization", 1998)
-of the family's best under one Gaussian process over all families. Beyond, where that gets slow: Optuna's TPE; a study
+Up to `LARGEST` configurations: a family's first `FIRST` proposals and every other one after them are spread over its
+space; the rest have the largest expected improvement (Jones et al., "Efficient Global Optimization", 1998) on the
+family's best under one Gaussian process over all families. So much is explored because a process chooses the answer: it
+learns from the worst run too. Beyond, where that gets slow: Optuna's TPE; a study
 is rebuilt in memory, asked once, thrown away. The family is no parameter of either: families are taken in turn, and a
 parameter fixed by `optuna.samplers.PartialFixedSampler` never reaches TPE's estimators anyway.
 
@@ -26,6 +28,9 @@ from worker.surrogate import Places, Surrogate, fit
 
 LARGEST = 256  # different configurations that the Gaussian process is asked about
 DRAWN = 200  # random candidates, beside those already tried and the neighbours of the best
+FIRST = 2  # proposals of a family that are spread, before spread and improvement alternate
+SPREAD = 20  # random candidates, of which the one farthest from what was tried is taken: more would seek corners only
+SPARSITY_WEIGHT = 4.0  # of the sparsity in that squared distance
 TOP = 3  # of a family's configurations, whose neighbours are candidates
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -66,7 +71,24 @@ def suggest(space: Space, plan: Plan, family: str, earlier: Sequence[Seen], *, s
     """The next configuration of a family, given the earlier proposals of the job by number and a seed."""
     if len({seen.configuration for seen in earlier}) > LARGEST:
         return by_tpe(space, plan, family, centred(earlier), seed=seed)
+    mine = list(dict.fromkeys(seen.configuration for seen in earlier if seen.configuration.family == family))
+    turn = sum(seen.configuration.family == family for seen in earlier)
+    if turn < FIRST or turn % 2 == 0:
+        return spread(space, plan, family, mine, seed=seed)
     return by_improvement(space, plan, family, earlier, seed=seed)
+
+
+def spread(space: Space, plan: Plan, family: str, tried: Sequence[Configuration], *, seed: int) -> Configuration:
+    """A random configuration of the family, far from those tried already."""
+    layout = layout_of(space, plan, family)
+    candidates = drawn(layout, SPREAD, np.random.default_rng(seed))
+    if not tried:
+        return configuration_of(space, plan, layout, candidates[0])
+    a, b = coordinates(layout, candidates), coordinates(layout, rows_of(layout, tried))
+    weights = np.ones(a.shape[1])
+    weights[0] = SPARSITY_WEIGHT
+    nearest = (((a[:, None, :] - b[None, :, :]) ** 2) @ weights).min(axis=1)
+    return configuration_of(space, plan, layout, candidates[int(np.argmax(np.round(nearest, 9)))])
 
 
 def by_improvement(space: Space, plan: Plan, family: str, earlier: Sequence[Seen], *, seed: int) -> Configuration:

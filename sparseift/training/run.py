@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from sparseift import catalog
-from sparseift.building import build_sparse, example_of
+from sparseift.building import build_sparse, example_of, ladder_arguments
 from sparseift.cards import DatasetCard, ModelCard
 from sparseift.datasets.splits import Splits
 from sparseift.flops import count, nonzero_flops
@@ -76,9 +76,12 @@ def _run(trial: TrialSpec, data_folder: Path, device: torch.device, outlets: Out
     card: ModelCard = catalog.get("model", trial.model.name)
     configuration = trial.configuration
     schedule = configuration.schedule or MaskSchedule(method="static")
+    arguments, ratio = card.resolve(trial.model.arguments), 1.0
+    if configuration.flop_multiple != 1.0:  # a rung of the ladder: the dense model, wider
+        arguments, ratio = ladder_arguments(card, arguments, shape, configuration.flop_multiple, trial.scope)
     model, point = build_sparse(
         card,
-        card.resolve(trial.model.arguments),
+        arguments,
         shape,
         configuration.family,
         configuration.nominal_sparsity,
@@ -125,7 +128,7 @@ def _run(trial: TrialSpec, data_folder: Path, device: torch.device, outlets: Out
         test_value=test_value,
         forward_flops=nonzero_flops(counted, masks),
         executed_flops=counted.total,
-        flop_ratio=point.flop_ratio,  # masks keep their counts, so the plan's ratio still holds
+        flop_ratio=point.flop_ratio * ratio,  # masks keep their counts, so the plan's ratio still holds
         training_flops=flops_after(total_steps),
         sparsity=sparsity_of(model),
         parameters=parameters,

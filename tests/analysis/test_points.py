@@ -69,6 +69,7 @@ def test_dense(measure: Measure) -> None:
     dense = aggregate_dense(rows)
     assert dense is not None
     assert (dense.mean, dense.test_mean, dense.confirmed) == (2.0, 3.0, False)
+    assert aggregate_dense([*rows, measure(DENSE, 0.0, 1, 9.0, "ladder", test_value=9.0)]) == dense
     dense = aggregate_dense([*rows, measure(DENSE, 0.0, 11, 5.0, "confirm")])
     assert dense is not None
     assert (dense.mean, dense.confirmed, dense.seeds) == (5.0, True, (11,))

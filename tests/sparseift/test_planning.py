@@ -75,3 +75,30 @@ def test_a_network_no_wider_than_dense_is_no_point() -> None:
     assert (first.feasible, second.feasible) == (False, True)
     assert "no wider" in first.reason
     assert make_plan(gpt).training_memory_bytes > 16 * second.parameters
+
+
+def test_the_ladder_has_the_widths_nearest_to_its_multiples() -> None:
+    spec = JobSpec(
+        "ladder",
+        Named("gpt", {"width": 64, "layers": 2, "heads": 4}),
+        Named("sotu", {"vocabulary": 320, "context": 32}),
+        ("sparse_wide",),
+        Space(sparsities=(0.5,)),
+        ladder=(2**0.5, 2.0, 4.0),
+    )
+    made = make_plan(spec)
+    assert [p.family for p in made.ladder] == ["dense"] * 3
+    assert [p.flop_ratio for p in made.ladder] == pytest.approx(spec.ladder, rel=0.07)  # widths are multiples of heads
+    assert [p.flop_ratio for p in made.ladder] == pytest.approx(
+        [p.forward_flops / made.dense.forward_flops for p in made.ladder]
+    )
+    assert made.ladder[2].parameters > made.ladder[1].parameters > made.dense.parameters
+    assert Plan.from_json(made.to_json()) == made
+    without = make_plan(replace(spec, ladder=()))
+    assert without == replace(made, ladder=(), training_memory_bytes=without.training_memory_bytes)
+
+
+def test_a_rung_below_zero_is_refused() -> None:
+    spec = JobSpec("ladder", Named("mlp"), Named("digits"), ("sparse_wide",), Space(sparsities=(0.5,)), ladder=(-1.0,))
+    with pytest.raises(InvalidValue, match=r"-1\.0; it must be a positive FLOP multiple"):
+        make_plan(spec)

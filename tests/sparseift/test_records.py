@@ -20,6 +20,9 @@ def test_a_configuration_is_what_trains_alike() -> None:
     assert static.key != Configuration("sparse_doped", 0.75, MaskSchedule("rigl")).key
     assert Configuration.from_json(static.canonical()).key == static.key
     assert Configuration("dense").canonical() == {"family": "dense", "nominal_sparsity": 0.0, "schedule": None}
+    rung = Configuration("dense", flop_multiple=2**0.5)
+    assert rung.canonical()["flop_multiple"] == 1.414214
+    assert Configuration.from_json(rung.canonical()).key == rung.key != Configuration("dense").key
 
 
 def test_derived_seeds_differ_by_label_and_fit_a_database_integer() -> None:

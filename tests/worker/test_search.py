@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from sparseift.records import DENSE, Budget, JobSpec, Plan, Space, derive_seed
+from sparseift.masks.schedules import MaskSchedule
+from sparseift.records import DENSE, Budget, Configuration, JobSpec, Plan, Space, derive_seed
 from tests.worker.fakes import FAMILIES, make_plan, make_spec, measure
 from worker.search import Done, Proposal, Row, Wait, confirm_seeds, decide
 
@@ -138,6 +139,33 @@ def test_a_job_without_any_feasible_point_trains_the_baseline_alone() -> None:
     plan = make_plan()
     plan = replace(plan, points=tuple(p for p in plan.points if not p.feasible))
     assert [r.kind for r in simulate(make_spec(), plan)] == ["search"] * 2 + ["baseline"] * 2
+
+
+def test_the_ladder_comes_last_on_the_baseline_s_seeds() -> None:
+    spec = make_spec(budget=Budget(2, 2), ladder=(1.5, 2.0))
+    rungs = tuple(replace(make_plan().dense, flop_ratio=ratio) for ratio in (1.49, 2.02))
+    plan = replace(make_plan(), ladder=rungs)
+    rows = simulate(spec, plan)
+    ladder = [r for r in rows if r.kind == "ladder"]
+    assert rows[-4:] == ladder
+    assert [r.configuration.flop_multiple for r in ladder] == [1.5, 2.0, 1.5, 2.0]
+    assert [r.seed for r in ladder] == [s for s in confirm_seeds(spec) for _ in rungs]
+    proposed = decide(spec, plan, rows[:-1])
+    assert isinstance(proposed, Proposal)
+    assert proposed.point == rungs[1]
+    assert identities(simulate(replace(spec, ladder=()), make_plan())) == identities(rows[:-4])
+
+
+def test_starting_points_are_proposed_first_and_trained_anew() -> None:
+    spec, plan = make_spec(in_flight=1), make_plan()
+    start = Configuration("sparse_parallel", 0.5, MaskSchedule("rigl", 71, 0.3, t_end_fraction=0.5))
+    rows: list[Row] = []
+    while isinstance(proposal := decide(spec, plan, rows, {"sparse_parallel": (start,)}), Proposal):
+        row = Row(proposal.number, proposal.kind, proposal.configuration, proposal.seed, "complete", "", 1.0)
+        rows.append(row if proposal.point.feasible else replace(row, state="infeasible", value=None))
+    searched = [r for r in rows if r.kind == "search" and r.state == "complete"]
+    assert [r.configuration == start for r in searched][:3] == [False, True, False]
+    assert searched[1].seed == derive_seed(spec.seed, "search", 0)
 
 
 @pytest.mark.parametrize("direction", ["maximize", "minimize"])

@@ -7,7 +7,7 @@ import pytest
 from sparseift.masks.schedules import MaskSchedule
 from sparseift.records import Configuration, Space
 from tests.worker.fakes import make_plan
-from worker.suggest import Seen, centred, suggest
+from worker.suggest import LARGEST, Seen, by_improvement, by_tpe, centred, spread, suggest
 
 STATIC = MaskSchedule("static")
 
@@ -34,3 +34,63 @@ def test_equal_rows_and_seeds_give_equal_suggestions(count: int) -> None:
     assert first == [suggest(space, plan, "sparse_parallel", rows, seed=s) for s in range(8)]
     assert len(set(first)) > 1
     assert {c.family for c in first} == {"sparse_parallel"}
+
+
+def test_half_of_a_family_s_proposals_are_spread_by_hand() -> None:
+    space, plan = Space(methods=("static",)), make_plan()
+    proposed: list[Configuration] = []
+    rows: list[Seen] = []
+    for turn in range(8):
+        configuration = suggest(space, plan, "sparse_wide", rows, seed=turn)
+        mine = list(dict.fromkeys(proposed))
+        far = spread(space, plan, "sparse_wide", mine, seed=turn)
+        near = by_improvement(space, plan, "sparse_wide", rows, seed=turn)
+        assert configuration == (far if turn in (0, 1, 2, 4, 6) else near)
+        proposed.append(configuration)
+        rows += [Seen(configuration, "measured", 100.0 - turn), seen("sparse_parallel", 0.5, 1.0)]
+    assert {c.nominal_sparsity for c in proposed[:3]} == {0.5, 0.75, 0.9}
+
+
+def test_improvement_goes_where_the_metric_is_better() -> None:
+    space = Space(methods=("static",))
+    values = {0.5: 1.0, 0.75: 3.0, 0.9: 1.0}
+    for direction, sign in (("maximize", 1.0), ("minimize", -1.0)):
+        rows = [seen("sparse_wide", s, sign * v) for s, v in values.items()] * 6
+        chosen = by_improvement(space, make_plan(direction), "sparse_wide", rows, seed=0)
+        assert chosen.nominal_sparsity == 0.75
+
+
+def test_a_family_takes_from_another_what_they_share() -> None:
+    space, plan = Space(delta_t_steps=(50, 50), drop_fraction=(0.3, 0.3), t_end_fraction=(0.5, 0.5)), make_plan()
+
+    def run(family: str, sparsity: float, method: str, value: float) -> Seen:
+        schedule = MaskSchedule(method, 50, 0.3, t_end_fraction=0.5)
+        return Seen(Configuration(family, sparsity, schedule), "measured", value)
+
+    rows = [
+        run("sparse_wide", s, m, {"static": 10.0, "set": 11.0, "rigl": 20.0}[m])
+        for s in (0.5, 0.75, 0.9)
+        for m in space.methods
+    ]
+    rows.append(run("sparse_parallel", 0.5, "static", 50.0))
+    chosen = by_improvement(space, plan, "sparse_parallel", rows, seed=0)
+    assert chosen.schedule is not None
+    assert chosen.schedule.method == "rigl"
+
+
+def test_failures_repel_and_do_not_stop_the_search() -> None:
+    space, plan = Space(methods=("static",)), make_plan()
+    bad = Seen(Configuration("sparse_wide", 0.9, STATIC), "bad")
+    only_bad = by_improvement(space, plan, "sparse_wide", [bad] * 4, seed=0)
+    assert only_bad.family == "sparse_wide"
+    rows = [seen("sparse_wide", 0.5, 90.0), seen("sparse_wide", 0.75, 80.0), bad, bad]
+    assert by_improvement(space, plan, "sparse_wide", rows, seed=0).nominal_sparsity != 0.9
+
+
+def test_a_large_job_asks_tpe() -> None:
+    space, plan = Space(methods=("set", "rigl")), make_plan()
+    rows = [Seen(spread(space, plan, "sparse_wide", (), seed=i), "measured", float(i % 7)) for i in range(LARGEST + 60)]
+    assert len({row.configuration for row in rows}) > LARGEST
+    assert suggest(space, plan, "sparse_wide", rows, seed=3) == by_tpe(
+        space, plan, "sparse_wide", centred(rows), seed=3
+    )

@@ -195,6 +195,15 @@ def test_seeds_differ_and_repeat(data_folder: Path) -> None:
     assert values[0] == values[1] != values[2]
 
 
+def test_a_rung_of_the_ladder_trains_the_wider_dense_model(data_folder: Path) -> None:
+    spec = trial("text", "dense", 0.0, None)
+    base = Recorder().run(spec, data_folder, None)
+    rung = Recorder().run(replace(spec, configuration=Configuration("dense", flop_multiple=2.0)), data_folder, None)
+    assert rung.flop_ratio == rung.forward_flops / base.forward_flops
+    assert 1.7 < rung.flop_ratio < 2.3
+    assert rung.parameters == rung.nonzero_parameters > base.parameters
+
+
 def test_a_run_leaves_the_process_as_it_was(data_folder: Path) -> None:
     torch.manual_seed(7)
     threads, before = torch.get_num_threads(), torch.get_rng_state()
