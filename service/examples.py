@@ -44,7 +44,7 @@ _PLAN: dict[str, Any] = {
     "dense_training_flops": 1.1639e10,
     "training_memory_bytes": 5242880,
 }
-_PLANNED = {"baseline": 3, "search": 24, "confirm": 3, "total": 30, "infeasible_points": 0}
+_PLANNED = {"baseline": 3, "search": 24, "confirm": 3, "ladder": 0, "total": 30, "infeasible_points": 0}
 _SPEC: dict[str, Any] = {
     "name": "mlp on digits",
     "model": {"name": "mlp", "arguments": {"width": 256, "depth": 3}},
@@ -74,6 +74,8 @@ _SPEC: dict[str, Any] = {
     "seed": 0,
     "in_flight": 2,
     "priority": 0,
+    "ladder": [],
+    "start_from": [],
 }
 _ID = "job_1k5x0z3w8qs7h2m4d9rt6b"
 

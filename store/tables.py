@@ -62,7 +62,7 @@ class Trial(Base):
     """One configuration with one seed.
 
     States: waiting → running → complete | pruned | infeasible | failed | cancelled.
-    Kinds: baseline (dense) | search | confirm (fresh seeds).
+    Kinds: baseline (dense) | search | confirm (fresh seeds) | ladder (larger dense models).
     """
 
     __tablename__ = "trial"

@@ -12,7 +12,7 @@ from store.rows import insert_unless_exists, lock_owned_job
 from store.tables import Trial
 
 STATES = ("waiting", "running", "complete", "pruned", "infeasible", "failed", "cancelled")
-KINDS = ("baseline", "search", "confirm")
+KINDS = ("baseline", "search", "confirm", "ladder")
 ADDABLE = ("waiting", "infeasible")
 
 

@@ -1,11 +1,13 @@
 """From rows to the records that the search and the training understand."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sparseift.records import Configuration, JobSpec, Named, Plan, TrialSpec
 from store.tables import Job, Trial
 from worker.search import Row
+from worker.transfer import Earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,7 @@ class Claim:
     Attributes:
         asked: the specification as it is stored; a user may extend it at any time.
         state, wanted, search_closed: of `store.tables.Job`.
+        starts: what families propose first (`worker.transfer.starts`).
     """
 
     job_id: str
@@ -25,6 +28,7 @@ class Claim:
     state: str
     wanted: str | None
     search_closed: str
+    starts: Mapping[str, Sequence[Configuration]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, job: Job) -> "Claim":
@@ -54,6 +58,11 @@ def row_of(trial: Trial) -> Row:
     )
 
 
+def earlier_of(job: Job, trials: Sequence[Trial]) -> Earlier:
+    """A job that another one starts from."""
+    return Earlier(JobSpec.from_json(job.spec), Plan.from_json(job.plan), [row_of(trial) for trial in trials])
+
+
 def spec_of(spec: JobSpec, trial: Trial) -> TrialSpec:
     """What the training of a trial is told; only final runs touch the test split."""
     return TrialSpec(
@@ -64,5 +73,5 @@ def spec_of(spec: JobSpec, trial: Trial) -> TrialSpec:
         scope=spec.scope,
         nonlinearity=spec.nonlinearity,
         seed=trial.seed,
-        evaluate_test=trial.kind in ("baseline", "confirm"),
+        evaluate_test=trial.kind in ("baseline", "confirm", "ladder"),
     )

@@ -1,5 +1,6 @@
 """When a budget's limits end the search, and how a search that has ended early goes on: with the confirmations."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
@@ -17,10 +18,10 @@ def has_limits(budget: Budget) -> bool:
 
 
 def reserve(spec: JobSpec, plan: Plan, rows: Sequence[Row], seconds: Sequence[float], slots: int) -> Spent:
-    """What the baseline and the confirmations that are still to come will cost.
+    """What the baseline, the confirmations and the ladder that are still to come will cost.
 
-    At equal FLOPs every trial costs about a dense one in training FLOPs; in time, the median of those that are
-    complete, and nothing before there is one.
+    At equal FLOPs every trial costs about a dense one in training FLOPs, a rung of the ladder its multiple of that; in
+    time, as many times the median of those that are complete, and nothing before there is one.
 
     Args:
         seconds: that complete trials took. slots: on which the job runs.
@@ -28,9 +29,9 @@ def reserve(spec: JobSpec, plan: Plan, rows: Sequence[Row], seconds: Sequence[fl
     seeds = len(confirm_seeds(spec))
     finals = len(searched_families(spec, plan)) * spec.budget.confirm_seeds
     done = sum(r.kind in ("baseline", "confirm") and r.state == "complete" for r in rows)
-    left = max(0, seeds + finals - done)
+    left = max(0, seeds + finals - done) + sum(spec.ladder) * seeds  # in dense trainings
     trial_s = median(seconds) if seconds else 0.0
-    rounds = -(-left // max(1, slots))
+    rounds = math.ceil(left / max(1, slots))
     return Spent(rounds * trial_s, left * trial_s / 3600.0, left * plan.dense_training_flops)
 
 

@@ -10,6 +10,7 @@ import platform
 import secrets
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -18,7 +19,7 @@ from store.errors import Fenced, StateConflict
 from store.sessions import Database
 from store.tables import Attempt, Trial
 from worker import closing
-from worker.claim import Claim, row_of, spec_of
+from worker.claim import Claim, earlier_of, row_of, spec_of
 from worker.engine import Engine, Slot
 from worker.environment import describe
 from worker.giving_up import nothing_measured, reason_to_give_up
@@ -26,6 +27,7 @@ from worker.order import Order, log_path
 from worker.outage import OUTAGES, delay_s
 from worker.retention import tidy, tidy_ended
 from worker.search import Done, Proposal, Row, Wait, decide
+from worker.transfer import starts
 from worker.undertaker import Undertaker
 
 TICK_S = 0.25
@@ -114,7 +116,12 @@ class Scheduler:
             return None
         log.info("Claimed job %s (%s)", job.id, job.name)
         self._renewed_at, self._judged_at = time.monotonic(), 0.0
-        return Claim.of(job)
+        claim = Claim.of(job)
+        if not claim.spec.start_from:
+            return claim
+        with self._database.read() as session:
+            earlier = [earlier_of(jobs.get(session, i), trials.all_of(session, i)) for i in claim.spec.start_from]
+        return replace(claim, starts=starts(claim.spec, claim.plan, earlier))
 
     def _database_answered(self) -> None:
         if self._was_away:
@@ -264,7 +271,7 @@ class Scheduler:
 
     def _decide(self, claim: Claim, rows: Sequence[Row]) -> Proposal | Wait | Done:
         if not claim.search_closed:
-            return decide(claim.spec, claim.plan, rows)
+            return decide(claim.spec, claim.plan, rows, claim.starts)
         if closing.is_without_answer(rows):
             return Done() if all(row.ended for row in rows) else Wait()
         return decide(closing.closed(claim.spec, rows), claim.plan, rows)

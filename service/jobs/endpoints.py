@@ -73,6 +73,9 @@ def submit_job(
     infeasible points are recorded with their reasons and cost no budget.
     """
     spec = specification.accept(body)
+    if spec.start_from:
+        with here.database.read() as session:
+            specification.check_origins(spec, session)
     plan = here.planner.plan(spec)
     specification.check_limits(spec, plan)
     if dry_run:

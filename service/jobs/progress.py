@@ -11,16 +11,17 @@ TERMINAL = ("succeeded", "failed", "cancelled")  # of jobs
 
 
 def planned(spec: JobSpec, plan: Plan) -> PlannedTrials:
-    """The dense baseline on every seed, the search, and each family's best on the same seeds."""
+    """The dense baseline on every seed, the search, and each family's best and the ladder on the same seeds."""
     families = sum(1 for f in spec.families if plan.grid(f))
     baseline = spec.budget.confirm_seeds
     search = spec.budget.search_trials if families else 0
-    confirm = families * spec.budget.confirm_seeds
+    confirm, ladder = families * spec.budget.confirm_seeds, len(spec.ladder) * spec.budget.confirm_seeds
     return PlannedTrials(
         baseline=baseline,
         search=search,
         confirm=confirm,
-        total=baseline + search + confirm,
+        ladder=ladder,
+        total=baseline + search + confirm + ladder,
         infeasible_points=sum(not p.feasible for p in plan.points),
     )
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, Strict, StrictBool, StrictInt, StringConstraints
 from pydantic.functional_validators import AfterValidator, BeforeValidator
 
+from service.identifiers import JOB_ID
 from sparseift import catalog
 from sparseift.records import Budget, JobSpec, Scope, Space
 
@@ -66,6 +67,8 @@ Steps = Annotated[StrictInt, Field(ge=1, le=10_000_000)]
 OpenFraction = Annotated[StrictFloat, Field(gt=0.0, lt=1.0)]
 Fraction = Annotated[StrictFloat, Field(gt=0.0, le=1.0)]
 PositiveFloat = Annotated[StrictFloat, Field(gt=0.0, le=1e30)]
+Multiple = Annotated[StrictFloat, Field(gt=1.0, le=64.0)]
+GivenJobId = Annotated[str, StringConstraints(pattern=f"^{JOB_ID}$")]
 Priority = Annotated[StrictInt, Field(ge=-100, le=100, description="Higher ones first, then older ones.")]
 
 
@@ -136,6 +139,12 @@ class JobBody(Body):
         default=2, description="Proposals that may be unanswered at once."
     )
     priority: Priority = 0
+    ladder: Annotated[tuple[Multiple, ...], Field(max_length=8), Distinct] = Field(
+        default=(), description="FLOP multiples of larger dense models that are trained in the end."
+    )
+    start_from: Annotated[tuple[GivenJobId, ...], Field(max_length=8), Distinct] = Field(
+        default=(), description="Ended jobs on the same data set, whose best configurations are proposed first."
+    )
 
     def to_spec(self) -> JobSpec:
         """The record, not yet held against the catalogs."""
@@ -178,6 +187,7 @@ class PlanView(BaseModel):
     points: list[PointView]
     dense_training_flops: float = Field(description="Forward + backward FLOPs of one dense trial.")
     training_memory_bytes: int = Field(description="Estimate for the largest feasible point.")
+    ladder: list[PointView] = Field(default=[], description="Larger dense models, where the job asks for them.")
 
 
 class PlannedTrials(BaseModel):
@@ -186,6 +196,7 @@ class PlannedTrials(BaseModel):
     baseline: int
     search: int
     confirm: int
+    ladder: int
     total: int
     infeasible_points: int
 

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from sqlalchemy.orm import Session
+
 from service.jobs import progress
 from service.jobs.schemas import JobBody
 from service.problems import at_field, invalid
@@ -13,6 +15,8 @@ from sparseift.cards import DatasetCard, ModelCard
 from sparseift.errors import InvalidValue, UnknownName
 from sparseift.records import JobSpec, Named, Plan
 from sparseift.training import recipes
+from store import jobs
+from store.errors import NotFound
 
 T = TypeVar("T")
 
@@ -66,6 +70,24 @@ def check_limits(spec: JobSpec, plan: Plan) -> None:
             "budget.training_flops",
             f"it is {limit:.4g}, and the baseline and the confirmations alone take {finals:.4g}; leave more to search.",
         )
+
+
+def check_origins(spec: JobSpec, session: Session) -> None:
+    """Earlier jobs that a search starts from have ended, so that their answer stays, and are on the same data.
+
+    Raises:
+        Refused: one that is not there, goes on, or is on other data.
+    """
+    for index, job_id in enumerate(spec.start_from):
+        field = f"start_from.{index}"
+        try:
+            earlier = jobs.get(session, job_id)
+        except NotFound as error:
+            raise invalid(field, str(error)) from error
+        if earlier.state not in progress.TERMINAL:
+            raise invalid(field, f"job '{job_id}' is {earlier.state}; only a job that has ended can be started from.")
+        if JobSpec.from_json(earlier.spec).dataset != spec.dataset:
+            raise invalid(field, f"job '{job_id}' is not on this data set.")
 
 
 @contextmanager

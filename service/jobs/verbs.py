@@ -127,6 +127,9 @@ def clone_job(
         located = [{**e, "loc": ("body", *e["loc"])} for e in error.errors()]
         raise RequestValidationError(located) from error
     spec = specification.accept(body)
+    if spec.start_from:
+        with here.database.read() as session:
+            specification.check_origins(spec, session)
     plan = here.planner.plan(spec)
     specification.check_limits(spec, plan)
     if dry_run:

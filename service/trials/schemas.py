@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 TrialState = Literal["waiting", "running", "complete", "pruned", "infeasible", "failed", "cancelled"]
-TrialKind = Literal["baseline", "search", "confirm"]
+TrialKind = Literal["baseline", "search", "confirm", "ladder"]
 
 
 class TrialView(BaseModel):

@@ -85,6 +85,8 @@ def _show_plan(answer: Json) -> None:
     out.print(plan_table(answer["plan"]))
     out.print(
         f"{planned['total']} trials: {planned['baseline']} dense, {planned['search']} in the search, "
-        f"{planned['confirm']} confirmations; nothing was stored.",
+        f"{planned['confirm']} confirmations"
+        + (f", {planned['ladder']} of larger dense models" if planned.get("ladder") else "")
+        + "; nothing was stored.",
         highlight=False,
     )

@@ -26,6 +26,12 @@ def submit(client: TestClient, expected: int = 201, **changes: Any) -> dict[str,
     return found
 
 
+def counted(baseline: int, search: int, confirm: int, *, total: int, infeasible: int) -> dict[str, int]:
+    """Planned trials without a ladder."""
+    trials = {"baseline": baseline, "search": search, "confirm": confirm, "ladder": 0}
+    return {**trials, "total": total, "infeasible_points": infeasible}
+
+
 def test_a_search_may_propose_what_the_library_calls_searchable() -> None:
     assert get_args(Method) == SEARCHABLE_METHODS
 
@@ -37,7 +43,14 @@ def test_a_submission_is_stored_with_every_default_and_its_plan(client: TestClie
     assert response.headers["Location"] == job["links"]["self"] == f"/v1/jobs/{job['id']}"
     assert job["state"] == "queued"
     assert job["spec"]["model"] == {"name": "resnet", "arguments": {"width": 8, "stages": 3, "blocks": 1}}
-    assert job["planned_trials"] == {"baseline": 3, "search": 16, "confirm": 12, "total": 31, "infeasible_points": 0}
+    assert job["planned_trials"] == {
+        "baseline": 3,
+        "search": 16,
+        "confirm": 12,
+        "ladder": 0,
+        "total": 31,
+        "infeasible_points": 0,
+    }
     assert (job["progress"], job["eta_seconds"], job["best"], job["trials"]) == (0.0, None, None, {})
     with database.read() as session:
         stored = jobs.get(session, job["id"])
@@ -191,7 +204,14 @@ def test_a_family_without_a_feasible_point_is_accepted_and_costs_nothing(
 ) -> None:
     planner.refused = {"sparse_doped"}
     job = edge.post("/v1/jobs?dry_run=true", json={**SMALLEST_JOB, "space": {"sparsities": [0.5, 0.9]}}).json()
-    assert job["planned_trials"] == {"baseline": 3, "search": 24, "confirm": 9, "total": 36, "infeasible_points": 2}
+    assert job["planned_trials"] == {
+        "baseline": 3,
+        "search": 24,
+        "confirm": 9,
+        "ladder": 0,
+        "total": 36,
+        "infeasible_points": 2,
+    }
 
 
 @pytest.mark.parametrize(
@@ -297,7 +317,14 @@ def test_a_running_job_shows_how_far_it_is(client: TestClient, database: Databas
         job_id = history.half_done(session).id
     job = client.get(f"/v1/jobs/{job_id}").json()
     # 2 seeds dense + 4 searched + 2 families x 2 seeds; 4 complete and 1 failed of these 10, 12.5 s each, one slot
-    assert job["planned_trials"] == {"baseline": 2, "search": 4, "confirm": 4, "total": 10, "infeasible_points": 1}
+    assert job["planned_trials"] == {
+        "baseline": 2,
+        "search": 4,
+        "confirm": 4,
+        "ladder": 0,
+        "total": 10,
+        "infeasible_points": 1,
+    }
     assert job["progress"] == 0.5
     assert job["eta_seconds"] == (5 - 0.2) * 12.5  # one runs, and has made 20 of 100 steps
     assert job["running"] == [{"number": 6, "step": 20, "total_steps": 100, "train_loss": 2.0, "value": 80.0}]

@@ -114,3 +114,19 @@ def test_a_running_job_tells_what_it_has_spent(client: TestClient, database: Dat
     # four complete at 1.9e8 each; two that reported 1e6 per step have come to step 20
     assert spent["training_flops"] == 4 * 1.9e8 + 2 * 20e6
     assert 0.0 <= spent["device_hours"] < 1.0
+
+
+def test_a_ladder_is_planned_and_a_search_starts_from_jobs_that_have_ended(
+    client: TestClient, database: Database
+) -> None:
+    planned = client.post("/v1/jobs?dry_run=true", json={**SMALLEST_JOB, "ladder": [1.5, 4]}).json()["planned_trials"]
+    assert (planned["ladder"], planned["total"]) == (6, 3 + 24 + 12 + 6)
+    with database.write() as session:
+        ended, runs = history.over(session).id, history.half_done(session).id
+    for earlier, words in (("job_0", "no job"), (runs, "is running; only"), ("nothing", "pattern")):
+        refused = client.post("/v1/jobs", json={**SMALLEST_JOB, "start_from": [earlier]})
+        assert refused.json()["errors"][0]["field"] == "start_from.0"
+        assert words in refused.json()["detail"]
+    assert submit(client, start_from=[ended])
+    refused = client.post("/v1/jobs", json={**SMALLEST_JOB, "dataset": {"name": "cifar10"}, "start_from": [ended]})
+    assert "is not on this data set" in refused.json()["detail"]
