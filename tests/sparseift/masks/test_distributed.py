@@ -4,6 +4,7 @@ In float64 the mean over processes of the mean over their halves is the whole ba
 compared exactly, weights to 1e-12.
 """
 
+import gc
 import socket
 import warnings
 from pathlib import Path
@@ -94,14 +95,20 @@ def distributed(model: nn.Sequential, kind: str) -> nn.Module:
 def process(rank: int, world: int, port: int, folder: str) -> None:
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=world)
-    share = BATCH // world
+    train_all(rank, BATCH // world, Path(folder))
+    check_a_nan_on_one_process_stops_all(rank)
+    # DDP's and FSDP's wrappers are cycles that hold the process group: if they outlive the interpreter, gloo's threads
+    # abort the process at its exit in about every second run.
+    gc.collect()
+    torch.distributed.destroy_process_group()
+
+
+def train_all(rank: int, share: int, folder: Path) -> None:
     for kind in ("ddp", "fsdp2"):
         for case, schedule in CASES.items():
             model = sparse_model(schedule)
             state = train(distributed(model, kind), model, schedule, slice(rank * share, (rank + 1) * share))
-            torch.save(state, Path(folder) / f"{kind}, {case}-{rank}.pt")
-    check_a_nan_on_one_process_stops_all(rank)
-    torch.distributed.destroy_process_group()
+            torch.save(state, folder / f"{kind}, {case}-{rank}.pt")
 
 
 def check_a_nan_on_one_process_stops_all(rank: int) -> None:
