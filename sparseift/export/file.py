@@ -8,6 +8,7 @@ dense model, the structure that the sparse one has over it, and the table of ten
 import json
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 
 from sparseift.errors import CheckpointError, InvalidValue, SparseIFTError
 from sparseift.export import structure
+from sparseift.export.bounds import bounded, check_unstored
 from sparseift.export.card import Card, library_version
 from sparseift.export.recipe import CatalogModel, builder, catalog_recipes, recipe_of
 from sparseift.export.tensors import Table, assign, digest_of, packed, tensors_of, values_of
@@ -101,11 +103,22 @@ def _recipe(
 
 def _check_recipe(recipe: dict[str, Any], described: dict[str, Any], table: Table) -> None:
     """Refuse a recipe whose model, with this structure, has other tensors than the table."""
-    build = builder(recipe)
+    build = builder(recipe, len(table))
     if build is not None:
-        with torch.device("meta"):  # so that a false recipe costs no memory
+        _rehearsed(build, described, table)
+
+
+def _rehearsed(build: Callable[[], nn.Module], described: dict[str, Any], table: Table) -> nn.Module:
+    """The model that a table fits, on the meta device and of bounded size: a false recipe costs next to nothing.
+
+    Raises:
+        CheckpointError: it has other tensors than the table.
+    """
+    with bounded(len(table)):
+        with torch.device("meta"):
             model = build()
         _prepare(model, described, table, Swaps(model))
+    return model
 
 
 def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
@@ -187,16 +200,19 @@ def _header(path: Path) -> tuple[dict[str, Any], str, str]:
 
 def _rebuilt(content: dict[str, Any], tensors: dict[str, Tensor], model: nn.Module | None) -> nn.Module:
     table: Table = content["tensors"]
+    values: dict[str, Tensor] | None = None
     if model is None:
-        build = builder(content["recipe"])
+        build = builder(content["recipe"], len(table))
         assert build is not None  # asked before
-        _check_recipe(content["recipe"], content["structure"], table)
-        model = build()
+        rehearsed = _rehearsed(build, content["structure"], table)
+        values = values_of(rehearsed, table, tensors)
+        check_unstored(rehearsed, tensors)
+        model = build()  # now that what is stored is known to be of the size that this allocates
     swaps = Swaps(model)
     device = next((t.device for _, _, t in tensors_of(model) if not t.is_meta), torch.device("cpu"))
     try:
         _prepare(model, content["structure"], table, swaps)
-        values = values_of(model, table, tensors)
+        values = values_of(model, table, tensors) if values is None else values
     except BaseException:
         swaps.undo()
         _drop_masks(model)

@@ -16,11 +16,16 @@ from sparseift import catalog
 from sparseift.cards import ModelCard
 from sparseift.construction import fresh
 from sparseift.errors import CheckpointError, InvalidValue
+from sparseift.export.bounds import check_counts
 from sparseift.families.wide import wide_size
 from sparseift.records import Arguments, DataShape
 
-# What transformers would load code for, from the hub or elsewhere, or that says how to run rather than what.
-FOREIGN_KEYS = ("auto_map", "trust_remote_code", "quantization_config", "_name_or_path", "transformers_version")
+# What transformers would load code for, from the hub or elsewhere, or that says how to run rather than what. The last
+# three decide between timm and the hub where a configuration names no backbone.
+FOREIGN_KEYS = (
+    "auto_map", "trust_remote_code", "quantization_config", "_name_or_path", "transformers_version",
+    "use_timm_backbone", "use_pretrained_backbone", "backbone_kwargs",
+)  # fmt: skip
 ATTENTIONS = ("eager", "sdpa")  # implementations that transformers itself contains for every device
 
 
@@ -78,8 +83,11 @@ def recipe_of(model: nn.Module) -> dict[str, Any]:
     }
 
 
-def builder(recipe: dict[str, Any]) -> Callable[[], nn.Module] | None:
+def builder(recipe: dict[str, Any], tensors: int) -> Callable[[], nn.Module] | None:
     """A function that builds the dense model; None where only its owner can.
+
+    Args:
+        tensors: of the sparse model, which bounds how often a configuration may repeat a module.
 
     Raises:
         UnknownName, InvalidValue, CheckpointError: the recipe names what this installation does not have.
@@ -96,6 +104,7 @@ def builder(recipe: dict[str, Any]) -> Callable[[], nn.Module] | None:
         build = catalog.load(card.build)
         return lambda: fresh(lambda: build(shape, **arguments), seed=0)
     if kind == "transformers":
+        check_counts(recipe["config"], tensors)
         return _hugging_face(recipe)
     raise CheckpointError(
         f"The file has a recipe of the kind {kind!r}; this version knows catalog, transformers and own."
@@ -130,6 +139,7 @@ def _hugging_face(recipe: dict[str, Any]) -> Callable[[], nn.Module]:
         config = transformers.CONFIG_MAPPING[model_type].from_dict(_stripped(values))
         if attention in ATTENTIONS:
             config._attn_implementation = attention
+        _check_backbones(config.to_dict())  # its defaults may name one that the file does not
         model: nn.Module = fresh(lambda: kind(config), seed=0)
         return model
 
@@ -154,11 +164,27 @@ def _stripped(config: Any) -> Any:
         return [_stripped(item) for item in config]
     if not isinstance(config, dict):
         return config
-    if isinstance(config.get("backbone"), str) or "timm" in str(config.get("model_type")):
-        raise InvalidValue("The configuration takes a backbone from timm or the hub, from which nothing is fetched.")
+    _check_backbone(config)
     kept = {}
     for key, value in config.items():
         if key in FOREIGN_KEYS or "implementation" in str(key):
             continue
         kept[key] = _stripped(value)
     return kept
+
+
+def _check_backbones(config: Any) -> None:
+    """Refuse a configuration that has, at any depth, a backbone from elsewhere."""
+    if isinstance(config, dict):
+        _check_backbone(config)
+    if isinstance(config, dict | list | tuple):
+        for value in config.values() if isinstance(config, dict) else config:
+            _check_backbones(value)
+
+
+def _check_backbone(config: dict[str, Any]) -> None:
+    names = import_module("transformers.models.auto.modeling_auto").MODEL_MAPPING_NAMES
+    kind = config.get("model_type")
+    classes = names.get(kind, "") if isinstance(kind, str) else ""  # Gemma 3n's vision_config is timm's by its class
+    if isinstance(config.get("backbone"), str) or "timm" in f"{kind} {classes}".lower():
+        raise InvalidValue("The configuration takes a backbone from timm or the hub, from which nothing is fetched.")

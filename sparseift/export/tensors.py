@@ -1,6 +1,7 @@
 """A model's tensors as a file stores them: masked weights without their zeros, masks as bits, tied tensors once."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -86,9 +87,9 @@ def value_of(name: str, table: Table, tensors: dict[str, Tensor]) -> Tensor:
         raise CheckpointError(f"'{name}' is stored as {stored.dtype} and should be {entry['dtype']}.")
     if entry["form"] == "sparse":
         mask = value_of(name + SUFFIX, table, tensors).bool()
-        weight = torch.zeros(shape, dtype=stored.dtype)
-        if mask.shape != weight.shape or stored.shape != (int(mask.sum()),):
+        if tuple(mask.shape) != shape or stored.shape != (int(mask.sum()),):
             raise CheckpointError(f"'{name}' has {stored.numel()} values for a mask of {int(mask.sum())} ones.")
+        weight = torch.zeros(shape, dtype=stored.dtype)
         weight[mask] = stored
         return weight
     if tuple(stored.shape) != shape:
@@ -102,6 +103,10 @@ def values_of(model: nn.Module, table: Table, tensors: dict[str, Tensor]) -> dic
     Raises:
         CheckpointError: what is stored does not give them, or not to this model.
     """
+    keys = Counter(entry["key"] for entry in table.values() if entry["form"] != "same")
+    for key, count in keys.items():
+        if count > 1:  # else a few bytes of one mask could become any number of large weights
+            raise CheckpointError(f"what is stored as '{key}' is given to {count} tensors; it must be one's.")
     values = {name: value_of(name, table, tensors) for name, entry in table.items() if entry["form"] != "same"}
     present = {name: tensor for name, _, tensor in tensors_of(model)}
     for name, entry in table.items():

@@ -162,14 +162,37 @@ def test_a_model_that_its_owner_altered_is_the_owners_to_build(tmp_path: Path) -
 def test_what_is_not_transformers_own_is_refused(change: dict[str, Any], error: type[Exception], match: str) -> None:
     recipe = {"kind": "transformers", "class": "GPT2LMHeadModel", "config": {"model_type": "gpt2"}, "attention": None}
     with pytest.raises(error, match=match):
-        builder({**recipe, **change})
+        builder({**recipe, **change}, 100)
 
 
 def test_no_kernel_is_taken_from_elsewhere() -> None:
     config = {**tiny("gpt2").config.to_dict(), "attn_implementation": "somebody/kernel"}
     config["_attn_implementation_internal"] = "somebody/kernel"
     recipe = {"kind": "transformers", "class": "GPT2LMHeadModel", "config": config, "attention": "somebody/kernel"}
-    build = builder(recipe)
+    build = builder(recipe, 100)
     assert build is not None
     model: Any = build()
     assert model.config._attn_implementation in ("eager", "sdpa")
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("Detr", {}),
+        ("Detr", {"use_timm_backbone": False}),
+        ("Detr", {"backbone_kwargs": {"out_indices": [1]}}),
+        ("ConditionalDetr", {"backbone_config": None, "use_timm_backbone": True}),
+        ("Gemma3n", {}),
+    ],
+)
+def test_backbones_from_elsewhere_are_refused_where_a_configuration_takes_them_by_default(
+    name: str, more: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("it asks the network"))
+    kind = getattr(transformers, f"{name}Model")
+    model_type = kind.config_class.model_type
+    recipe = {"kind": "transformers", "class": f"{name}Model", "config": {"model_type": model_type, **more}}
+    build = builder({**recipe, "attention": None}, 100)
+    assert build is not None
+    with torch.device("meta"), pytest.raises(InvalidValue, match="nothing is fetched"):
+        build()
