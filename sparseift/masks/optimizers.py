@@ -8,9 +8,12 @@ from torch import Tensor
 from sparseift.errors import InvalidValue
 from sparseift.masks.sharding import fill
 
-# Their update of one weight reads others' gradients, so what is masked must not be there for them to read.
+# Their update of one weight reads others' gradients, so what is masked must not be there for them to read; a schedule-
+# free optimizer's does not, but it takes weights from its state. Parts of class names, for each has many
+# implementations; a name too many costs no more than SNFS.
 NOT_ELEMENTWISE = (
-    "adafactor", "came", "distributedshampoo", "kron", "lamb", "lars", "muon", "novograd", "shampoo", "sm3", "soap",
+    "adafactor", "adam_mini", "adammini", "apollo", "came", "dadapt", "galore", "kron", "lamb", "lars", "muon",
+    "novograd", "prodigy", "schedulefree", "shampoo", "sm3", "soap",
 )  # fmt: skip
 MOMENTUM_KEYS = ("momentum_buffer", "exp_avg")  # of SGD, RMSprop and Muon; of Adam and its kin, Lion too
 _NEVER_MOMENTUM = ("adadelta", "adagrad", "asgd", "rprop")
@@ -22,12 +25,12 @@ def needs_masked_gradients(optimizer: torch.optim.Optimizer) -> bool:
     Raises:
         InvalidValue: an optimizer that computes gradients itself, inside its step, where no mask reaches them.
     """
-    name = type(optimizer).__name__
-    if name == "LBFGS":
+    if isinstance(optimizer, torch.optim.LBFGS):
         raise InvalidValue(
             "LBFGS computes gradients inside its step, where masks cannot reach them; use another optimizer."
         )
-    return name.lower() in NOT_ELEMENTWISE
+    classes = [base.__name__.lower() for base in type(optimizer).__mro__]
+    return any(part in name for part in NOT_ELEMENTWISE for name in classes)
 
 
 def check_momentum(optimizer: torch.optim.Optimizer, masks_gradients: bool) -> None:
@@ -57,7 +60,7 @@ def momentum_of(optimizer: torch.optim.Optimizer, weight: Tensor) -> Tensor:
     """
     state = optimizer.state.get(weight, {})
     found: Tensor | None = next((state[key] for key in MOMENTUM_KEYS if isinstance(state.get(key), Tensor)), None)
-    if found is None:
+    if found is None or not found.is_floating_point():
         raise InvalidValue(_no_momentum(type(optimizer).__name__))
     return found
 
@@ -69,16 +72,26 @@ def _no_momentum(name: str) -> str:
     )
 
 
-def reset_state(group: dict[str, Any], state: dict[str, Any], weight: Tensor, grown: Tensor) -> None:
-    """Give new weights the state that they would have had at step 0, and nobody else.
+def reset_state(group: dict[str, Any], state: dict[str, Any], weight: Tensor, fresh: Tensor) -> tuple[str, ...]:
+    """Give some weights the state that they would have had at step 0, and nobody else.
 
     Args:
         group: the weight's parameter group. state: the optimizer's, of this weight.
-        grown: flat positions. State that is not per element (factored moments, step counters) is left alone.
+        fresh: flat positions. State that is not per element (factored moments, step counters) is left alone.
+
+    Returns:
+        Keys of state that is per element and was left alone too: what is not floating-point is quantised, and says
+        nothing without its scales (8-bit optimizers).
     """
+    kept = []
     for key, value in state.items():
-        if isinstance(value, Tensor) and value.shape == weight.shape:
-            fill(value, grown, initial_value(group, key))
+        if not isinstance(value, Tensor) or value.shape != weight.shape:
+            continue
+        if value.is_floating_point():
+            fill(value, fresh, initial_value(group, key))
+        else:
+            kept.append(key)
+    return tuple(kept)
 
 
 def initial_value(group: dict[str, Any], key: str) -> float:

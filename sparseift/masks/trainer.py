@@ -17,7 +17,7 @@ from sparseift.errors import CheckpointError, InvalidValue
 from sparseift.families.kinds import is_hugging_face_conv1d
 from sparseift.masks.checks import check_fit
 from sparseift.masks.factors import factor_of
-from sparseift.masks.gradients import add_up
+from sparseift.masks.gradients import add_up, after_closure
 from sparseift.masks.metrics import itop
 from sparseift.masks.optimizers import check_momentum, momentum_of, needs_masked_gradients, reset_state
 from sparseift.masks.schedules import MaskSchedule
@@ -30,6 +30,10 @@ from sparseift.masks.update import drop_and_grow
 
 class SkippedUpdate(UserWarning):
     """A mask update that was skipped because a gradient was missing or not finite."""
+
+
+class KeptState(UserWarning):
+    """Optimizer state of grown weights that could not be reset, because it is quantised (8-bit optimizers)."""
 
 
 class MaskTrainer:
@@ -82,6 +86,7 @@ class MaskTrainer:
         self.skipped_updates = 0
         self.last_churn: float | None = None
         self._is_late = False  # a ramp's update was skipped, and is made up for at the next step
+        self._has_reported_kept = False
         required = needs_masked_gradients(optimizer)
         self._masks_gradients = required if mask_gradients is None else mask_gradients
         if self._weights and schedule.method == "snfs":
@@ -113,8 +118,12 @@ class MaskTrainer:
     def _is_due(self, step: int) -> bool:
         return self._is_late or self._schedule.is_update_step(step, self._total_steps)
 
+    def _before_step(self, _optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> Any:
+        """See the gradients before the optimizer does: now, or once its closure has computed them."""
+        return after_closure(args, kwargs, self._see_gradients)
+
     @torch.no_grad()
-    def _before_step(self, _optimizer: torch.optim.Optimizer, _args: Any, _kwargs: Any) -> None:
+    def _see_gradients(self) -> None:
         """Set dense gradients aside where an update sums them or the optimizer is to see masked ones; mask these."""
         if self._is_late or self._schedule.is_gradient_step(self.step + 1, self._total_steps):
             # GradScaler lends a fused optimizer its scale, which the step is about to undo.
@@ -146,7 +155,11 @@ class MaskTrainer:
 
     @torch.no_grad()
     def _update(self) -> None:
-        """One mask update of every layer that has a gradient; of none when a gradient is not finite."""
+        """One mask update of every layer that has a gradient; of none when a gradient is not finite.
+
+        A layer on a ramp goes its way without a gradient too (it may be frozen): it drops by |w| alone and grows at
+        random, so that every run ends with the final counts.
+        """
         self._refresh()  # the model may have been moved or cast since, which replaces its buffers
         if not self._weights:
             return
@@ -154,29 +167,56 @@ class MaskTrainer:
         signals = gradients = self._gradient_sums or self._gradients()
         if gradients and method.signal == "momentum":
             signals = {name: momentum_of(self._optimizer, self._weights[name]) for name in gradients}
-        if not gradients or not all_finite({id(t): t for t in (*gradients.values(), *signals.values())}.values()):
-            self.skipped_updates += 1
-            self._is_late = self._schedule.ramp is not None
-            why = "a gradient is not finite" if gradients else "no masked weight has a gradient"
-            text = f"The mask update after step {self.step} was skipped: {why}."
-            warnings.warn(text, SkippedUpdate, stacklevel=2)
+        updated = [name for name in self._weights if name in signals or name in self._targets]
+        found = {id(t): t for t in (*gradients.values(), *signals.values())}.values()
+        if not updated or (found and not all_finite(found)):
+            self._skip("a gradient is not finite" if found else "no masked weight has a gradient")
             return
         self._is_late = False
         fraction = self._schedule.drop_fraction_at(self.step, self._total_steps)
         changed = active = 0
-        for name, signal in signals.items():
+        for name in updated:
             weight, mask = self._weights[name], self._masks[name]
+            values, trains = whole(weight), name in signals
             change = drop_and_grow(
-                whole(weight), whole(signal), mask, method, fraction, self._generator,
-                self._layouts[name], self._target(name),
+                values, whole(signals[name]) if trains else values, mask, method if trains else DYNAMIC_METHODS["set"],
+                fraction if trains else 0.0, self._generator, self._layouts[name], self._target(name),
             )  # fmt: skip
             fill(weight, change.dropped)
-            reset_state(self._groups[id(weight)], self._optimizer.state.get(weight, {}), weight, change.grown)
+            # An optimizer that sees masked gradients is to find nothing in its state either where weights are off.
+            fresh = torch.cat([change.grown, change.dropped]) if self._masks_gradients else change.grown
+            kept = reset_state(self._groups[id(weight)], self._optimizer.state.get(weight, {}), weight, fresh)
+            self._report_kept(kept)
             self._ever_active[name].logical_or_(mask)
             changed += change.grown.numel()
             active += int(mask.sum())
         self.last_churn = changed / max(1, active)
         self._refresh_factors()
+
+    def _skip(self, why: str) -> None:
+        """Count and report an update that did not happen; that of a ramp is made up for at the next step."""
+        self.skipped_updates += 1
+        self._is_late = self._schedule.ramp is not None
+        text = f"The mask update after step {self.step} was skipped: {why}."
+        if (
+            self._is_late
+            and self.step >= self._schedule.count_updates(self._total_steps) * self._schedule.delta_t_steps
+        ):
+            counts = {name: int(self._masks[name].sum()) for name in self._targets}
+            left = [f"{n} ({counts[n]} active, not {final})" for n, (_, final) in self._targets.items()
+                    if counts[n] != final]  # fmt: skip
+            text += f" It was the last, and only a further step can bring to the final counts: {', '.join(left)}."
+        warnings.warn(text, SkippedUpdate, stacklevel=2)
+
+    def _report_kept(self, keys: tuple[str, ...]) -> None:
+        """Warn, once a run, of state that could not be reset."""
+        if keys and not self._has_reported_kept:
+            self._has_reported_kept = True
+            text = (
+                f"{type(self._optimizer).__name__} keeps {', '.join(keys)} in a form that is not floating-point "
+                "(quantised); grown weights take over what it holds of them instead of starting afresh."
+            )
+            warnings.warn(text, KeptState, stacklevel=2)
 
     def _target(self, name: str) -> int | None:
         """Active weights after this update; None where the count never changes."""

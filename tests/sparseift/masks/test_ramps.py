@@ -75,6 +75,37 @@ def test_an_update_of_a_ramp_that_was_skipped_is_made_up_for() -> None:
     assert step(resumed_model, resumed_optimizer) == 16
 
 
+@pytest.mark.parametrize(("start", "final"), [(64, 16), (16, 48)])
+@pytest.mark.parametrize("others_train", [True, False])
+def test_a_layer_without_gradients_goes_the_ramps_way_too(start: int, final: int, others_train: bool) -> None:
+    model = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8))
+    counts, targets = {f"{i}.weight": start for i in range(2)}, {f"{i}.weight": final for i in range(2)}
+    attach_masks(model, counts, seed=0, targets=targets)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    schedule = MaskSchedule("rigl", 2, t_end_fraction=1.0, ramp=Ramp(start / 64, 0.0, 0.6))
+    MaskTrainer(model, optimizer, schedule, total_steps=10, seed=0)
+    before = model[0].weight.detach().clone()
+    for _ in range(10):
+        if others_train:
+            model[1].weight.grad = torch.arange(64.0).view(8, 8)
+        optimizer.step()
+    assert {n: int(m.sum()) for n, m in masks_of(model).items()} == targets
+    kept = model[0].weight_mask == 1
+    assert torch.equal(model[0].weight[kept], before[kept])
+    if start > final:
+        assert before[kept].abs().min() >= before[~kept].abs().max()
+
+
+def test_what_is_left_of_a_ramp_after_its_last_update_is_reported() -> None:
+    model = model_of(64, 16)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    MaskTrainer(model, optimizer, MaskSchedule("gmp", 4, t_end_fraction=1.0, ramp=Ramp(1.0)), total_steps=8, seed=0)
+    for _ in range(3):
+        step(model, optimizer)
+    with pytest.warns(SkippedUpdate, match=r"weight \(64 active, not 16\)"):
+        step(model, optimizer, float("nan"))
+
+
 @pytest.mark.parametrize(
     ("start", "final", "schedule", "total", "reason"),
     [

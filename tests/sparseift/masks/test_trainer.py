@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from sparseift.errors import CheckpointError, InvalidValue
-from sparseift.masks.optimizers import initial_value
+from sparseift.masks.optimizers import initial_value, needs_masked_gradients
 from sparseift.masks.schedules import MaskSchedule
 from sparseift.masks.state import attach_masks, masks_of
-from sparseift.masks.trainer import MaskTrainer, SkippedUpdate
+from sparseift.masks.trainer import KeptState, MaskTrainer, SkippedUpdate
 from tests.sparseift.masks.reference import ReferenceTrainer
 
 OPTIMIZERS = {
@@ -324,6 +324,99 @@ def test_optimizers_that_are_not_elementwise_see_masked_gradients_only(name: str
         assert grown.any()
         assert dense["1.weight"].abs()[grown].min() >= dense["1.weight"].abs()[never].max()
     assert trainer.skipped_updates == 0
+
+
+def two_layers() -> nn.Sequential:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(72, 20), nn.ReLU(), nn.Linear(20, 5)).double()
+    attach_masks(model, {"1.weight": 300, "3.weight": 30}, seed=0)
+    return model
+
+
+def matrices(model: nn.Module) -> list[nn.Parameter]:
+    return [p for p in model.parameters() if p.ndim == 2]
+
+
+def test_muon_trains_as_if_everything_were_masked_beyond_mask_updates() -> None:
+    ours, theirs = two_layers(), two_layers()
+    optimizer, other = (torch.optim.Muon(matrices(m), lr=1e-2) for m in (ours, theirs))
+    MaskTrainer(ours, optimizer, SCHEDULES["rigl"], total_steps=20, seed=0)
+    weights = {n: p for n, p in theirs.named_parameters() if p.ndim == 2}
+    reference = ReferenceTrainer(weights, masks_of(theirs), other)
+    run(ours, optimizer, batches(), 20)
+    for step, (x, y) in enumerate(itertools.islice(batches(), 20), start=1):
+        other.zero_grad()
+        nn.functional.cross_entropy(theirs(x), y).backward()
+        due = SCHEDULES["rigl"].is_update_step(step, 20)
+        reference.step(SCHEDULES["rigl"].drop_fraction_at(step, 20) if due else None, Tensor.abs)
+    assert all(torch.equal(reference.masks[n], m.bool()) for n, m in masks_of(ours).items())
+    assert all(torch.equal(ours.get_parameter(n), w) for n, w in weights.items())
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+@pytest.mark.parametrize("name", ["adafactor", "muon", "sgd-summed"])
+def test_a_closure_trains_as_no_closure(name: str, by_name: bool) -> None:
+    summed = MaskSchedule("rigl", delta_t_steps=3, t_end_fraction=0.8, gradient_steps=2)
+
+    def trained(with_closure: bool) -> nn.Module:
+        model = two_layers()
+        kinds = {"adafactor": torch.optim.Adafactor, "muon": torch.optim.Muon, "sgd-summed": torch.optim.SGD}
+        optimizer = kinds[name](matrices(model), lr=1e-2)
+        MaskTrainer(model, optimizer, summed, total_steps=20, seed=0)
+        for x, y in itertools.islice(batches(), 10):
+
+            def closure(x: Tensor = x, y: Tensor = y) -> Tensor:
+                optimizer.zero_grad()
+                loss = nn.functional.cross_entropy(model(x), y)
+                loss.backward()
+                return loss
+
+            if not with_closure:
+                closure()
+                optimizer.step()
+            elif by_name:
+                assert optimizer.step(closure=closure) > 0
+            else:
+                assert optimizer.step(closure) > 0
+        return model
+
+    plain, closed = trained(False), trained(True)
+    assert all(
+        torch.equal(a, b) for a, b in zip(plain.state_dict().values(), closed.state_dict().values(), strict=True)
+    )
+
+
+def test_optimizers_are_known_by_parts_of_their_bases_names() -> None:
+    class Fused(torch.optim.Adafactor):
+        pass
+
+    class MuonWithAuxAdam(torch.optim.SGD):
+        pass
+
+    weights = [nn.Parameter(torch.ones(2, 2))]
+    assert needs_masked_gradients(Fused(weights))
+    assert needs_masked_gradients(MuonWithAuxAdam(weights))
+    assert not any(needs_masked_gradients(kind(weights)) for name, kind in OPTIMIZERS.items() if name != "adafactor")
+
+
+class Quantised(torch.optim.SGD):
+    """Keeps a code per element, as 8-bit optimizers do."""
+
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        super().step(closure)
+        for group in self.param_groups:
+            for p in group["params"]:
+                self.state[p]["state1"] = torch.full(p.shape, 7, dtype=torch.uint8)
+
+
+def test_quantised_state_is_left_alone_and_reported_once() -> None:
+    model = two_layers()
+    optimizer = Quantised(matrices(model), lr=0.1)
+    MaskTrainer(model, optimizer, SCHEDULES["rigl"], total_steps=20, seed=0)
+    with pytest.warns(KeptState, match="Quantised keeps state1") as caught:
+        run(model, optimizer, batches(), 10)
+    assert len(caught) == 1
+    assert (optimizer.state[model[1].weight]["state1"] == 7).all()
 
 
 def test_lbfgs_is_refused() -> None:
