@@ -22,6 +22,7 @@ from sparseift.errors import CheckpointError, InvalidValue, SparseIFTError
 from sparseift.export import structure
 from sparseift.export.bounds import bounded, check_unstored
 from sparseift.export.card import Card, library_version
+from sparseift.export.copies import unwrapped
 from sparseift.export.recipe import CatalogModel, builder, catalog_recipes, recipe_of
 from sparseift.export.tensors import Table, assign, digest_of, packed, tensors_of, values_of
 from sparseift.masks.state import SUFFIX, TARGET_SUFFIX, masks_of, owner_of
@@ -35,6 +36,7 @@ def save(model: nn.Module, path: str | Path, card: Card | None = None, source: C
     """Write a model, sparse or not, to one file; whole or not at all.
 
     Args:
+        model: inside `torch.compile`, `DataParallel` or `DistributedDataParallel` or not; the model within is written.
         card: what is known of it; sizes and sparsity are measured, the library's version is filled in.
         source: a catalog model's name, shape and arguments, so that `load` needs only the file. A model of
             transformers' own needs none. Any other model is rebuilt from its owner's dense one.
@@ -48,7 +50,7 @@ def save(model: nn.Module, path: str | Path, card: Card | None = None, source: C
         UnknownName: the catalog has no such model.
         CheckpointError: the disk refuses.
     """
-    path = Path(path)
+    path, model = Path(path), unwrapped(model)
     card = _measured(model, card or Card())
     described = structure.describe(model)
     table, tensors = packed(model)

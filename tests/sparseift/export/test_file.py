@@ -165,6 +165,16 @@ def test_saving_replaces_a_file_as_a_whole(tmp_path: Path) -> None:
         save(nn.Sequential(nn.Linear(2, 2)), tmp_path / "nowhere" / "file")
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # from dynamo's own imports
+@pytest.mark.parametrize("wrap", [torch.compile, nn.DataParallel, lambda model: torch.compile(nn.DataParallel(model))])
+def test_a_wrapped_model_is_saved_as_what_is_inside(tmp_path: Path, wrap: Any) -> None:
+    model = sparse_net()
+    save(model, tmp_path / "plain")
+    save(wrap(model), tmp_path / "wrapped")
+    assert header_of(tmp_path / "wrapped") == header_of(tmp_path / "plain")
+    assert_equal_bits(load(tmp_path / "wrapped", Net()), model)
+
+
 def test_what_a_file_cannot_hold_is_refused(tmp_path: Path) -> None:
     class Remembers(nn.Linear):
         def get_extra_state(self) -> Any:
