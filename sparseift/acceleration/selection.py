@@ -90,21 +90,25 @@ def accelerate(
 def _inputs_of(model: nn.Module, names: tuple[str, ...], args: tuple[Any, ...], kwargs: Any) -> dict[str, Tensor]:
     """The largest input of each of these layers in one forward."""
     inputs: dict[str, Tensor] = {}
+    named: set[str] = set()
 
-    def recorder(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-        def record(_module: nn.Module, given: tuple[Tensor, ...]) -> None:
-            if name not in inputs or given[0].numel() > inputs[name].numel():
-                inputs[name] = given[0]
+    def recorder(name: str) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None]:
+        def record(_module: nn.Module, given: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+            x = given[0] if given else keywords.get("input")
+            if x is None:  # Hugging Face's Conv1D named it `x`, as no sparse layer does
+                named.add(name)
+            elif name not in inputs or x.numel() > inputs[name].numel():
+                inputs[name] = x
 
         return record
 
-    handles = [model.get_submodule(name).register_forward_pre_hook(recorder(name)) for name in names]
+    handles = [model.get_submodule(name).register_forward_pre_hook(recorder(name), with_kwargs=True) for name in names]
     try:
         model(*args, **kwargs)
     finally:
         for handle in handles:
             handle.remove()
-    return inputs
+    return {name: x for name, x in inputs.items() if name not in named}
 
 
 def _chosen(

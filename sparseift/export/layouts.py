@@ -55,8 +55,9 @@ class CompressedLinear(nn.Module):
         self.register_buffer("values", packed.values())
         self.register_buffer("bias", bias)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # nn.Linear's name, which callers may use
         """(…, in) -> (…, out)."""
+        x = input
         make = torch.sparse_csr_tensor if self.block == 1 else torch.sparse_bsr_tensor
         shape = (self.out_features, self.in_features)
         matrix = make(self.rows, self.columns, self.values, shape, check_invariants=False)
@@ -83,9 +84,9 @@ class SemiStructuredLinear(nn.Module):
         self.weight = nn.Parameter(packed, requires_grad=False)
         self.register_buffer("bias", bias)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
         """(…, in) -> (…, out)."""
-        return nn.functional.linear(x, self.weight, self.bias)
+        return nn.functional.linear(input, self.weight, self.bias)
 
 
 @dataclass(frozen=True, slots=True)

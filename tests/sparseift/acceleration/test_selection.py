@@ -131,6 +131,22 @@ def test_every_layer_is_reported_on_its_own_input() -> None:
     assert layers["unused"].why == "stays dense: the example does not use it"
 
 
+def test_layers_called_with_keywords_are_accelerated_too() -> None:
+    class Keywords(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = masked(nn.Linear(8, 8))
+
+        def forward(self, x: torch.Tensor) -> Any:
+            return self.layer(input=x)
+
+    x = torch.randn(6, 8)
+    model = Keywords()
+    fast, report = accelerate(model, x, candidates=["csr"], probe=clock(2.0, 1.0))
+    assert (report.layers[0].rows, report.layers[0].chosen) == (6, "csr")
+    torch.testing.assert_close(fast(x), model(x))
+
+
 def test_blocks_convolutions_and_attention_in_one_model() -> None:
     model = sparse_net().eval()
     x = torch.randn(2, 3, 5, 5)
