@@ -52,6 +52,8 @@ class CsrLinear(nn.Module):
 
     An optimizer gives them the trajectory that it gives a masked-dense layer, as far as it works element by element.
 
+    Under autocast it computes in its own precision, and gives autocast's, as `nn.Linear` does.
+
     Args:
         layer: `nn.Linear` or Hugging Face `Conv1D` with a mask, on the CPU, in single or double precision.
 
@@ -90,8 +92,14 @@ class CsrLinear(nn.Module):
         self.values = nn.Parameter(matrix[mask].clone(), requires_grad=cast(Tensor, layer.weight).requires_grad)
         self.bias = None if bias is None else cast(nn.Parameter, layer.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # nn.Linear's name, which callers may use
         """(…, in) -> (…, out)."""
+        if (
+            torch.is_autocast_enabled("cpu") and self.values.dtype == torch.float32
+        ):  # there are no sparse products in half precision
+            with torch.autocast("cpu", enabled=False):
+                return self(input.to(self.values.dtype)).to(torch.get_autocast_dtype("cpu"))
+        x = input
         pattern = (self.rows, self.columns, self.t_rows, self.t_columns, self.t_order)
         y = cast(Tensor, _CsrProduct.apply(x.reshape(-1, self.in_features), self.values, *pattern))  # type: ignore[no-untyped-call]
         y = y.view(*x.shape[:-1], self.out_features)

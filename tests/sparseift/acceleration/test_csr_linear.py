@@ -57,6 +57,24 @@ def test_gradients_are_those_of_the_masked_layer(shape: tuple[int, ...]) -> None
     torch.testing.assert_close(ours.grad, theirs.grad, rtol=0, atol=1e-12)
 
 
+def test_autocast_trains_it_too() -> None:
+    torch.manual_seed(0)
+    dense = nn.Sequential(masked(nn.Linear(8, 6)), masked(nn.Linear(6, 4)))
+    model = copy.deepcopy(dense)
+    to_csr_training(model, minimum_sparsity=0.0)
+    x = torch.randn(5, 8)
+    for net in (dense, model):
+        with torch.autocast("cpu", torch.bfloat16):
+            y = net(x)
+        assert y.dtype == torch.bfloat16
+        y.float().square().sum().backward()
+    layers = [(theirs, ours) for theirs, ours in zip(dense, model, strict=True)]
+    for theirs, ours in layers:
+        kept = theirs.weight_mask.bool()
+        assert ours.values.grad.dtype == torch.float32
+        torch.testing.assert_close(ours.values.grad, theirs.weight.grad[kept], rtol=0.05, atol=0.05)
+
+
 def test_gradients_pass_a_numerical_check() -> None:
     torch.manual_seed(0)
     sparse = CsrLinear(masked(nn.Linear(4, 3)).double())
