@@ -13,6 +13,9 @@ from sparseift.errors import InvalidValue
 from sparseift.flop_formulas import entries, flops_of
 from sparseift.rehearsal import storage_of
 
+# Of a parameter's storage: the offset, and the (size, stride) of every dimension, the widest stride first.
+Part = tuple[int, tuple[tuple[int, int], ...]]
+
 
 class Attribution(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's class hook has no types
     """What a forward costs, weight by weight.
@@ -36,7 +39,7 @@ class Attribution(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         self.names = {storage_of(t): name for name, t in parameters.items()}
         self.known = {storage_of(t) for t in (*parameters.values(), *others)}
         self.derived: list[Tensor] = []  # kept, so that no later storage gets a known one's address
-        self.by_slice: dict[str, dict[tuple[int, int], int]] = {}
+        self.by_slice: dict[str, dict[Part, int]] = {}
         self.routed: set[str] = set()
         self.weight_free = 0
         self.first_read = ""
@@ -97,13 +100,13 @@ class Attribution(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         if name in self.routed:
             return None
         numel = self.numels[name]
-        slices = dict(self.by_slice[name])
-        total = slices.pop((0, numel), 0) // (2 * numel)
-        rates = {flops / (2 * size) for (_, size), flops in slices.items()}
+        slices = {part: flops for part, flops in self.by_slice[name].items() if _size(part) != numel}
+        total = (self.flops(name) - sum(slices.values())) // (2 * numel)
+        rates = {flops / (2 * _size(part)) for part, flops in slices.items()}
         if not rates:
             return total if self.flops(name) == 2 * numel * total else None
         rate = rates.pop()
-        if rates or sum(size for _, size in slices) != numel or not rate.is_integer():
+        if rates or not _tile(slices, numel) or not rate.is_integer():
             return None
         return total + int(rate)
 
@@ -121,9 +124,33 @@ def _factors(operator: str, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
     return tensors[:-3:-1]  # (bias, matrix, matrix) or (matrix, matrix)
 
 
-def _part(tensor: Tensor) -> tuple[int, int]:
-    """Which part of a parameter a view reads: its offset, and how many elements, those of expanded dimensions once."""
+def _part(tensor: Tensor) -> Part:
+    """Which part of a parameter a view reads, alike for a view and its transpose."""
     if tensor.layout != torch.strided:
-        return 0, entries(tensor)
-    sizes = zip(tensor.shape, tensor.stride(), strict=True)
-    return int(tensor.storage_offset()), math.prod(size for size, stride in sizes if stride)
+        return 0, ((entries(tensor), 1),)
+    steps = sorted(zip(tensor.stride(), tensor.shape, strict=True), reverse=True)
+    dimensions: list[tuple[int, int]] = []
+    for stride, size in steps:
+        if size == 1 or not stride:  # those of expanded dimensions are read once
+            continue
+        if dimensions and dimensions[-1][1] == size * stride:
+            dimensions[-1] = (dimensions[-1][0] * size, stride)
+        else:
+            dimensions.append((size, stride))
+    return int(tensor.storage_offset()), tuple(dimensions)
+
+
+def _size(part: Part) -> int:
+    return math.prod(size for size, _ in part[1])
+
+
+def _tile(parts: Iterable[Part], numel: int) -> bool:
+    """Whether every weight of a parameter lies in exactly one of its parts."""
+    parts = list(parts)
+    last = max(offset + sum((size - 1) * stride for size, stride in dims) for offset, dims in parts)
+    if sum(map(_size, parts)) != numel or last >= numel:
+        return False
+    covered = torch.zeros(numel, dtype=torch.bool, device="cpu")
+    for offset, dims in parts:
+        covered.as_strided([size for size, _ in dims], [stride for _, stride in dims], offset).fill_(True)
+    return bool(covered.all())

@@ -228,6 +228,32 @@ def test_a_slice_of_a_weight_is_uneven_and_equal_parts_are_not() -> None:
     assert count(Half(), (x, 2)).weights["weight"].uses == 5
 
 
+@pytest.mark.parametrize(
+    ("parts", "uses"),
+    [
+        (lambda w: (w[:4], w[2:6]), None),  # half of the entries, as many as a half and another half, but overlapping
+        (lambda w: (w[:, :3], w[:, 3:]), 5),
+        (lambda w: (w[:, :3], w[:, 1:4]), None),
+        (lambda w: (w[::2], w[1::2]), 5),
+        (lambda w: (w[:4], w[4:]), 5),
+        (lambda w: (w[:4], w[4:], w), 10),
+        (lambda w: (w.t()[:, :4].t(), w[4:]), 5),
+    ],
+)
+def test_slices_are_even_where_they_tile_the_weight(parts: Callable[[Any], Any], uses: int | None) -> None:
+    class Sliced(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(8, 6))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            sums = [F.linear(x[..., : part.shape[1]], part).sum() for part in parts(self.weight)]
+            return torch.stack(sums).sum()
+
+    counted = count(Sliced(), torch.zeros(1, 5, 6))
+    assert (counted.weights["weight"].uses if "weight" in counted.weights else None) == uses
+
+
 def test_a_weight_that_is_cast_or_masked_first_is_still_the_weight() -> None:
     class Masked(nn.Linear):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
