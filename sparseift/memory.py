@@ -33,7 +33,7 @@ class MemoryEstimate:
         weights: parameters and buffers (norms' statistics), without masks.
         gradients: of the parameters that ask for one.
         optimizer_state: momenta of the same parameters.
-        masks: of the model's masked weights.
+        masks: of the model's masked weights, and what is kept beside them to train with them.
         activations: what autograd saves in one forward of the batch, each storage once, and in the loss if one is given
             (cross-entropy over a vocabulary keeps as much as the logits take).
     """
@@ -56,7 +56,7 @@ def training_memory(
     batch_size: int,
     *,
     optimizer: str = "adamw",
-    mask_bytes: float = 1.0,
+    mask_bytes: float | None = None,
     dtype: torch.dtype | None = None,
     loss: Callable[[Any], Tensor] | None = None,
 ) -> MemoryEstimate:
@@ -72,7 +72,9 @@ def training_memory(
         example_input: one sample; see `sparseift.flops.count`.
         batch_size: samples of one step.
         optimizer: a key of `STATE_PER_WEIGHT`.
-        mask_bytes: per masked weight: 1 as stored in the model; 1/8 packed.
+        mask_bytes: per masked weight; None for what a `MaskTrainer` holds where the model is: the mask and whether the
+            weight was ever active, a byte each, and but on the CPU the mask once more in the weight's dtype. Without a
+            trainer 1; packed 1/8. Gradients that updates sum over several steps are not counted.
         dtype: of parameters, gradients, state, and activations; None for the model's own.
         loss: from the model's output for the batch to the loss; None leaves out what a loss keeps.
 
@@ -93,9 +95,16 @@ def training_memory(
         weights=sum(_bytes(t, dtype) for t in (*parameters, *others)),
         gradients=trained,
         optimizer_state=trained * STATE_PER_WEIGHT[optimizer],
-        masks=int(sum(m.numel() for m in masks.values()) * mask_bytes),
+        masks=int(sum(_mask_bytes(model.get_parameter(name), mask_bytes, dtype) for name in masks)),
         activations=_activations(model, example_input, batch_size, dtype, loss or (lambda out: out)),
     )
+
+
+def _mask_bytes(weight: Tensor, each: float | None, dtype: torch.dtype | None) -> float:
+    """Of one masked weight's mask; see `sparseift.masks.factors` for the copy in the weight's dtype."""
+    if each is not None:
+        return weight.numel() * each
+    return 2 * weight.numel() + (0 if weight.device.type == "cpu" else _bytes(weight, dtype))
 
 
 def _activations(

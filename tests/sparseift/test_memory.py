@@ -9,6 +9,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from sparseift.errors import InvalidValue, UnknownName
+from sparseift.masks.schedules import MaskSchedule
+from sparseift.masks.state import masks_of
+from sparseift.masks.trainer import MaskTrainer
 from sparseift.memory import saved_for_backward, storages_of, training_memory
 from sparseift.models.gpt import GPT
 from sparseift.models.resnet import ResNet
@@ -54,9 +57,27 @@ def test_masks_come_on_top_and_save_nothing() -> None:
     dense = training_memory(model, X, 5)
     model[0].register_buffer("weight_mask", torch.zeros(6, 8, dtype=torch.uint8))
     masked = training_memory(model, X, 5)
-    assert masked.masks == 48
-    assert masked.total == dense.total + 48
+    assert masked.masks == 2 * 48  # the mask, and what was ever active
+    assert masked.total == dense.total + 2 * 48
     assert training_memory(model, X, 5, mask_bytes=1 / 8).masks == 6
+
+
+def test_masks_take_what_a_trainer_holds() -> None:
+    model = mlp()
+    model[0].register_buffer("weight_mask", torch.zeros(6, 8, dtype=torch.uint8))
+    estimate = training_memory(model, X, 5)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    trainer = MaskTrainer(model, optimizer, MaskSchedule(method="static"), total_steps=4, seed=0)
+    held = [*masks_of(model).values(), *trainer._ever_active.values(), *trainer._factors]
+    assert estimate.masks == sum(storages_of(held).values())
+
+
+def test_off_the_cpu_the_mask_is_held_in_the_weights_dtype_too() -> None:
+    model = mlp()
+    model[0].register_buffer("weight_mask", torch.zeros(6, 8, dtype=torch.uint8))
+    model = model.to("meta")
+    assert training_memory(model, X, 5).masks == (2 + 4) * 48
+    assert training_memory(model, X, 5, dtype=torch.bfloat16).masks == (2 + 2) * 48
 
 
 def test_half_precision_halves_what_floats() -> None:
