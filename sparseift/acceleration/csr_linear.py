@@ -98,7 +98,7 @@ class CsrLinear(nn.Module):
             torch.is_autocast_enabled("cpu") and self.values.dtype == torch.float32
         ):  # there are no sparse products in half precision
             with torch.autocast("cpu", enabled=False):
-                return self(input.to(self.values.dtype)).to(torch.get_autocast_dtype("cpu"))
+                return self.forward(input.float()).to(torch.get_autocast_dtype("cpu"))
         x = input
         pattern = (self.rows, self.columns, self.t_rows, self.t_columns, self.t_order)
         y = cast(Tensor, _CsrProduct.apply(x.reshape(-1, self.in_features), self.values, *pattern))  # type: ignore[no-untyped-call]
