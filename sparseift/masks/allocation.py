@@ -23,7 +23,7 @@ def lamp(scores: Tensor) -> Tensor:
         Of the same shape, float64; the largest weight of a layer scores 1.
     """
     squares = scores.detach().double().square().flatten()
-    ordered, positions = squares.sort()
+    ordered, positions = squares.sort(stable=True)
     rest = ordered.flip(0).cumsum(0).flip(0)
     out = torch.zeros_like(squares)
     out[positions] = torch.where(rest > 0, ordered / rest.clamp_min(torch.finfo(rest.dtype).tiny), 0.0)

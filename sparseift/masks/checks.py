@@ -24,8 +24,9 @@ def check_fit(
         targets: (start, final) counts of the weights whose density a ramp changes.
 
     Raises:
-        InvalidValue: masks that do not obey the structure; a ramp without counts to go between, counts without a ramp,
-            a run without an update to reach the final ones, or "gmp" asked to grow.
+        InvalidValue: masks that do not obey the structure; a ramp without counts to go between or with another
+            start density than theirs, counts without a ramp, a run without an update to reach the final ones, or "gmp"
+            asked to grow.
     """
     if not masks:
         return
@@ -36,7 +37,18 @@ def check_fit(
     if schedule.ramp is None:
         return
     if not targets:
-        raise InvalidValue("The schedule has a ramp, but the masks were attached without a start density.")
+        raise InvalidValue(
+            "The schedule has a ramp, but the masks were attached without a start density, or with one that leaves "
+            "every weight at its final count already."
+        )
+    for name, (start, _final) in targets.items():
+        layout, density = layouts[name], schedule.ramp.start_density
+        size = layout.pools * layout.units * layout.elements
+        if start != layout.snap(density * size):
+            raise InvalidValue(
+                f"The schedule's ramp starts at a density of {density}, but the masks of '{name}' were attached at "
+                f"{start / size:.4g}; both must have the same start_density."
+            )
     if not schedule.count_updates(total_steps):
         raise InvalidValue(
             f"A run of {total_steps} steps makes no mask update with delta_t_steps {schedule.delta_t_steps}, so its "

@@ -24,3 +24,9 @@ def factor_of(mask: Tensor, weight: Tensor, previous: Tensor | None) -> Tensor:
     if previous is not None and (previous.shape, previous.dtype, previous.device) == (part.shape, dtype, values.device):
         return previous.copy_(part)
     return part.to(values.device, dtype, copy=True)
+
+
+def is_factor_of(factor: Tensor, weight: Tensor) -> bool:
+    """Whether a factor still fits its weight, which may have been moved or cast since. No host sync."""
+    values = local(weight)
+    return factor.device == values.device and (values.device.type == "cpu" or factor.dtype == values.dtype)

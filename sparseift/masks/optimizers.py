@@ -1,5 +1,6 @@
 """What a mask trainer must know of an optimizer: whether it is elementwise, its momentum, how new state begins."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -33,20 +34,22 @@ def needs_masked_gradients(optimizer: torch.optim.Optimizer) -> bool:
     return any(part in name for part in NOT_ELEMENTWISE for name in classes)
 
 
-def check_momentum(optimizer: torch.optim.Optimizer, masks_gradients: bool) -> None:
+def check_momentum(name: str, groups: Sequence[Mapping[str, Any]], masks_gradients: bool) -> None:
     """Refuse, before the first step, an optimizer whose momentum says nothing of masked weights (SNFS grows on it).
+
+    Args:
+        name: of the optimizer's class. groups: those parameter groups that hold masked weights.
 
     Raises:
         InvalidValue: it has none, or masked weights' gradients never reach it.
     """
-    name = type(optimizer).__name__
     if masks_gradients:
         raise InvalidValue(
             f"{name} is stepped with masked gradients, so its momentum knows nothing of masked weights and 'snfs' "
             "cannot grow on it; use 'rigl' with gradient_steps instead, or an elementwise optimizer."
         )
     without = name.lower() in _NEVER_MOMENTUM or any(
-        group.get("momentum", 1) == 0 and "betas" not in group for group in optimizer.param_groups
+        group.get("momentum", 1) == 0 and "betas" not in group for group in groups
     )
     if without:
         raise InvalidValue(_no_momentum(name))

@@ -26,8 +26,8 @@ def signal_magnitude(_weight: Tensor, signal: Tensor, _generator: torch.Generato
 
 
 def random(weight: Tensor, _signal: Tensor, generator: torch.Generator) -> Tensor:
-    """Uniform, so that every inactive weight is as likely as any other (Mocanu et al. 2018, SET)."""
-    return torch.rand(weight.shape, generator=generator, device=weight.device)
+    """Uniform, so that every inactive weight is as likely as any other (Mocanu et al. 2018, SET). Drawn on the CPU."""
+    return torch.rand(weight.shape, generator=generator).to(weight.device)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,15 +85,11 @@ def attach_masks(
         weight = getattr(module, leaf)
         module.register_buffer(leaf + SUFFIX, mask.to(weight.device))
         weight.mul_(mask.to(weight.device))
+        module._buffers.pop(leaf + TARGET_SUFFIX, None)  # of masks that were there before
         final = (targets or {}).get(name, nonzeros[name])
         if final != nonzeros[name]:
             pair = torch.tensor([nonzeros[name], final], device=weight.device)
             module.register_buffer(leaf + TARGET_SUFFIX, pair)
-
-
-def attach_random_masks(model: nn.Module, nonzeros: Mapping[str, int], seed: int) -> None:
-    """`attach_masks` at random and without structure."""
-    attach_masks(model, nonzeros, seed)
 
 
 def sparsity_of(model: nn.Module) -> float:

@@ -8,6 +8,7 @@ before the step too, and the dense ones are kept aside for a mask update that is
 """
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -16,20 +17,26 @@ from torch import Tensor, nn
 from sparseift.errors import CheckpointError, InvalidValue
 from sparseift.families.kinds import is_hugging_face_conv1d
 from sparseift.masks.checks import check_fit
-from sparseift.masks.factors import factor_of
+from sparseift.masks.factors import factor_of, is_factor_of
 from sparseift.masks.gradients import add_up, after_closure
+from sparseift.masks.hooks import watch
 from sparseift.masks.metrics import itop
 from sparseift.masks.optimizers import check_momentum, momentum_of, needs_masked_gradients, reset_state
+from sparseift.masks.saved import checked_generator, plain_name
 from sparseift.masks.schedules import MaskSchedule
 from sparseift.masks.scores import DYNAMIC_METHODS
-from sparseift.masks.sharding import all_finite, fill, local, part_of, total_norm, whole
+from sparseift.masks.sharding import all_finite, fill, is_sharded, local, part_of, total_norm, whole
 from sparseift.masks.state import masks_of, owner_of, sparsity_of, targets_of
-from sparseift.masks.structures import parse
+from sparseift.masks.structures import Layout, parse
 from sparseift.masks.update import drop_and_grow
 
 
 class SkippedUpdate(UserWarning):
     """A mask update that was skipped because a gradient was missing or not finite."""
+
+
+class NoUpdate(UserWarning):
+    """A schedule that moves masks, and a run too short for it to do so once."""
 
 
 class KeptState(UserWarning):
@@ -53,7 +60,8 @@ class MaskTrainer:
         mask_gradients: whether the optimizer must see masked gradients only; None knows it for the common optimizers.
 
     Raises:
-        InvalidValue: LBFGS; a masked parameter that the optimizer does not hold; masks that do not obey the schedule's
+        InvalidValue: total_steps below 1; a model that has a trainer already; LBFGS; a masked parameter that the
+            optimizer does not hold; masks that do not obey the schedule's
             structure; a ramp without start and final counts (`attach_masks`' targets), or counts without a ramp, or no
             update to reach them; "snfs" with an optimizer that has no momentum of masked weights.
     """
@@ -69,51 +77,81 @@ class MaskTrainer:
         mask_gradients: bool | None = None,
     ) -> None:
         self._model, self._optimizer, self._schedule, self._total_steps = model, optimizer, schedule, total_steps
-        self._factors: list[Tensor] = []
-        self._refresh()
+        if total_steps < 1:
+            raise InvalidValue(f"total_steps is {total_steps}; a run has at least 1.")
         parsed = parse(schedule.structure)
         self._layouts = {
-            name: parsed.layout(tuple(w.shape), is_hugging_face_conv1d(owner_of(model, name)[0]))
-            for name, w in self._weights.items()
+            name: parsed.layout(tuple(mask.shape), is_hugging_face_conv1d(owner_of(model, name)[0]))
+            for name, mask in masks_of(model).items()
         }
+        self._factors: list[Tensor] = []
+        self._gradient_sums: dict[str, Tensor] = {}  # dense, of the steps that count in the update that is due
+        self._ever_active: dict[str, Tensor] = {}
+        self._refresh()
         self._targets = targets_of(model)
         check_fit(schedule, total_steps, self._masks, self._layouts, self._targets)
-        device = local(next(iter(self._weights.values()))).device if self._weights else torch.device("cpu")
-        self._generator = torch.Generator(device=device).manual_seed(seed)
+        if self._weights and schedule.is_dynamic and not schedule.count_updates(total_steps):
+            text = f"A run of {total_steps} steps makes no mask update with delta_t_steps {schedule.delta_t_steps}."
+            warnings.warn(text, NoUpdate, stacklevel=2)
+        self._generator = torch.Generator().manual_seed(seed)  # on the CPU: a seed grows the same wherever weights are
         self._ever_active = {name: mask.bool() for name, mask in self._masks.items()}
-        self._gradient_sums: dict[str, Tensor] = {}  # dense, of the steps that count in the update that is due
         self.step = 0
         self.skipped_updates = 0
         self.last_churn: float | None = None
         self._is_late = False  # a ramp's update was skipped, and is made up for at the next step
         self._has_reported_kept = False
-        required = needs_masked_gradients(optimizer)
+        self._has_loaded = False  # a state, so that weights and masks must be read anew
+        required = bool(self._weights) and needs_masked_gradients(optimizer)
         self._masks_gradients = required if mask_gradients is None else mask_gradients
         if self._weights and schedule.method == "snfs":
-            check_momentum(optimizer, self._masks_gradients)
-        self._handles = [optimizer.register_step_post_hook(self._after_step)]
+            groups = {id(g): g for g in (self._groups[id(w)] for w in self._weights.values())}
+            check_momentum(type(optimizer).__name__, list(groups.values()), self._masks_gradients)
+        owners = {id(m): m for m in (owner_of(model, name)[0] for name in self._masks)}
+        self._handles = watch(owners.values(), self._after_load)
+        self._handles.append(optimizer.register_step_post_hook(self._after_step))
         if self._weights and (self._masks_gradients or schedule.gradient_steps > 1):
             self._handles.append(optimizer.register_step_pre_hook(self._before_step))
-        for owner in {id(m): m for m in (owner_of(model, name)[0] for name in self._masks)}.values():
-            handle = owner.register_load_state_dict_post_hook(self._after_load)  # type: ignore[no-untyped-call]
-            self._handles.append(handle)
         self._project()
 
     def _refresh(self) -> None:
         """Read weights and masks from the model, where they live, and check that the optimizer holds the weights."""
-        parameters = dict(self._model.named_parameters())
-        self._masks = masks_of(self._model)
-        self._weights = {name: parameters[name] for name in self._masks}
+        parameters, masks = dict(self._model.named_parameters()), masks_of(self._model)
+        if masks.keys() != self._layouts.keys():
+            raise InvalidValue(
+                f"Masks were added or removed behind a MaskTrainer's back ({_difference(masks, self._layouts)}); call "
+                "its remove() first and make a new one afterwards."
+            )
+        self._masks: dict[str, Tensor] = masks
+        self._weights: dict[str, nn.Parameter] = {name: parameters[name] for name in masks}
         self._groups = {id(p): group for group in self._optimizer.param_groups for p in group["params"]}
         missing = [name for name, weight in self._weights.items() if id(weight) not in self._groups]
         if missing:
-            raise InvalidValue(f"The optimizer does not hold the masked parameters {', '.join(missing)}.")
+            raise InvalidValue(
+                f"The optimizer does not hold the masked parameters {', '.join(missing)}; one optimizer must hold all, "
+                "other parameters may have others."
+            )
+        for name, ever in self._ever_active.items():
+            self._ever_active[name] = ever.to(masks[name].device)
+        for name, total in self._gradient_sums.items():
+            if not is_sharded(total):
+                self._gradient_sums[name] = total.to(self._weights[name])
         self._refresh_factors()
 
     def _refresh_factors(self) -> None:
         before: list[Tensor] | list[None] = self._factors or [None] * len(self._weights)
         pairs = zip(self._masks.values(), self._weights.values(), before, strict=True)
         self._factors = [factor_of(mask, weight, previous) for mask, weight, previous in pairs]
+
+    def _settle(self) -> None:
+        """Catch up with a state that was loaded, and with a model that was moved or cast, since the last step."""
+        if self._has_loaded:
+            self._refresh()
+            self._targets = targets_of(self._model)
+            for name, mask in self._masks.items():
+                self._ever_active[name].logical_or_(mask)
+            self._has_loaded = False
+        elif not all(map(is_factor_of, self._factors, self._weights.values())):
+            self._refresh()
 
     def _is_due(self, step: int) -> bool:
         return self._is_late or self._schedule.is_update_step(step, self._total_steps)
@@ -125,6 +163,7 @@ class MaskTrainer:
     @torch.no_grad()
     def _see_gradients(self) -> None:
         """Set dense gradients aside where an update sums them or the optimizer is to see masked ones; mask these."""
+        self._settle()
         if self._is_late or self._schedule.is_gradient_step(self.step + 1, self._total_steps):
             # GradScaler lends a fused optimizer its scale, which the step is about to undo.
             add_up(self._gradient_sums, self._gradients(), vars(self._optimizer).get("grad_scale"))
@@ -135,14 +174,14 @@ class MaskTrainer:
 
     def _after_step(self, _optimizer: torch.optim.Optimizer, _args: Any, _kwargs: Any) -> None:
         self.step += 1
+        self._settle()
         self._project()
         if self._is_due(self.step):
             self._update()
             self._gradient_sums = {}
 
-    def _after_load(self, _module: nn.Module, _incompatible: Any) -> None:
-        self._refresh()
-        self._targets = targets_of(self._model)
+    def _after_load(self) -> None:
+        self._has_loaded = True  # every module that holds masks says so: they are read once, when they are needed
 
     def _gradients(self) -> dict[str, Tensor]:
         """Of the masked weights that have one; frozen and unused weights have none."""
@@ -235,6 +274,7 @@ class MaskTrainer:
         Returns:
             The norm before clipping, a scalar tensor; no host sync.
         """
+        self._settle()
         masked = {id(w): f for w, f in zip(self._weights.values(), self._factors, strict=True)}
         owners = [p for p in self._model.parameters() if p.grad is not None]
         if not owners:
@@ -259,10 +299,14 @@ class MaskTrainer:
 
     def itop(self) -> float:
         """In-time over-parameterisation: share of maskable weights ever active (Liu et al. 2021); 1 if dense."""
+        with torch.no_grad():
+            self._settle()
         return itop(self._ever_active)
 
+    @torch.no_grad()
     def state_dict(self) -> dict[str, Tensor]:
         """What a resume needs beyond the model's and the optimizer's own states."""
+        self._settle()
         return {
             "step": torch.tensor(self.step),
             "skipped_updates": torch.tensor(self.skipped_updates),
@@ -271,8 +315,8 @@ class MaskTrainer:
             ),
             "is_late": torch.tensor(self._is_late),
             "generator": self._generator.get_state(),
-            **{f"ever_active.{_plain(name)}": m.to(torch.uint8) for name, m in self._ever_active.items()},
-            **{f"gradient_sum.{_plain(name)}": whole(s) for name, s in self._gradient_sums.items()},
+            **{f"ever_active.{plain_name(name)}": m.to(torch.uint8) for name, m in self._ever_active.items()},
+            **{f"gradient_sum.{plain_name(name)}": whole(s) for name, s in self._gradient_sums.items()},
         }
 
     @torch.no_grad()
@@ -282,20 +326,22 @@ class MaskTrainer:
         Raises:
             CheckpointError: the state is of another model.
         """
-        names = {f"ever_active.{_plain(name)}" for name in self._ever_active}
-        if {key for key in state if key.startswith("ever_active.")} != names or "step" not in state:
+        self._settle()
+        names = {plain_name(name): name for name in self._ever_active}
+        if {key for key in state if key.startswith("ever_active.")} != {f"ever_active.{name}" for name in names}:
             raise CheckpointError("The mask state in the checkpoint belongs to a model with other masks.")
+        generator = checked_generator(state, {plain: tuple(self._masks[name].shape) for plain, name in names.items()})
         self.step = int(state["step"])
         self.skipped_updates = int(state["skipped_updates"])
         churn = float(state["last_churn"])
         self.last_churn = None if churn != churn else churn
         self._is_late = bool(state.get("is_late", False))
-        self._generator.set_state(state["generator"].cpu())
-        for name, ever in self._ever_active.items():
-            ever.copy_(state[f"ever_active.{_plain(name)}"])
+        self._generator.set_state(generator)
+        for plain, name in names.items():
+            self._ever_active[name].copy_(state[f"ever_active.{plain}"])
         self._gradient_sums = {}
         for name, weight in self._weights.items():
-            if (key := f"gradient_sum.{_plain(name)}") in state:
+            if (key := f"gradient_sum.{plain_name(name)}") in state:
                 self._gradient_sums[name] = torch.empty_like(weight)
                 local(self._gradient_sums[name]).copy_(part_of(state[key].to(local(weight).device), weight))
         self._refresh_factors()
@@ -306,6 +352,6 @@ class MaskTrainer:
             handle.remove()
 
 
-def _plain(name: str) -> str:
-    """A parameter's name without what DDP and torch.compile put before it, so that a run may resume without them."""
-    return name.replace("_orig_mod.", "").removeprefix("module.")
+def _difference(masks: Mapping[str, Tensor], before: Mapping[str, Layout]) -> str:
+    added, removed = sorted(masks.keys() - before.keys()), sorted(before.keys() - masks.keys())
+    return "; ".join(f"{what} {', '.join(names)}" for what, names in (("added", added), ("removed", removed)) if names)

@@ -42,6 +42,7 @@ def drop_and_grow(
 
     Args:
         weight, signal, mask: of one shape, in any memory format; mask is uint8. signal: gradient or momentum.
+        generator: on the CPU, so that a seed grows the same masks on every device.
         drop_fraction: α_t, share of the active weights that are exchanged.
         layout: of the structure that the mask obeys; None for none. Units are dropped where the sum over their elements
             is lowest in the whole layer, and each pool grows back to its own target.
@@ -131,7 +132,7 @@ def _balanced(counts: Tensor, wanted: int, layout: Layout, generator: torch.Gene
     each, over = divmod(wanted, layout.pools)
     targets = torch.full_like(counts, each)
     if over:
-        luck = torch.rand(counts.shape, generator=generator, device=counts.device)
+        luck = torch.rand(counts.shape, generator=generator).to(counts.device)
         targets[torch.topk(counts + luck, over).indices] += 1
     return targets
 

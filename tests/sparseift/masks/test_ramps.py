@@ -111,6 +111,8 @@ def test_what_is_left_of_a_ramp_after_its_last_update_is_reported() -> None:
     [
         (16, 16, GRANET, 10, "attached without a start density"),
         (64, 16, MaskSchedule("rigl", 2), 10, "must have a ramp"),
+        (32, 16, GRANET, 10, r"starts at a density of 1.0, but the masks of 'weight' were attached at 0.5"),
+        (16, 16, MaskSchedule("rigl", 2, ramp=Ramp(0.25)), 10, "leaves every weight at its final count"),
         (64, 16, GRANET, 2, "delta_t_steps must be smaller"),
         (8, 16, MaskSchedule("gmp", 2, ramp=Ramp(0.125)), 10, "must start above"),
     ],
