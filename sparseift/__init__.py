@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sparseift.flops import FlopCount, count
     from sparseift.masks.initial import grasp, magnitude, snip
     from sparseift.masks.schedules import MaskSchedule, Ramp
-    from sparseift.masks.state import masks_of
+    from sparseift.masks.state import masks_of, project_masks
     from sparseift.masks.trainer import MaskTrainer
     from sparseift.memory import training_memory
     from sparseift.plain import remove_masks, squash
@@ -52,6 +52,7 @@ _HOMES = {
     "plain_sparse": "sparseift.baselines",
     "plan_transform": "sparseift.transformation",
     "plan_widen": "sparseift.widening",
+    "project_masks": "sparseift.masks.state",
     "read_card": "sparseift.export.file",
     "remove_masks": "sparseift.plain",
     "roles_of": "sparseift.transformation",
@@ -91,6 +92,7 @@ __all__ = [
     "plain_sparse",
     "plan_transform",
     "plan_widen",
+    "project_masks",
     "read_card",
     "remove_masks",
     "roles_of",

@@ -1,9 +1,9 @@
 """From a transformed network to exact mask sizes, and to the masks: what `transform`, `widen` and the catalog share."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from torch import nn
+from torch import Tensor, nn
 
 from sparseift.errors import InvalidValue
 from sparseift.example import Example
@@ -53,7 +53,7 @@ class Masking:
         Distributions that rank weights need weights: a model on the meta device is sized by the uniform one.
         """
         sized = network(model, count(model, example), roles)
-        distribution, allocate = self.distribution, None
+        distribution, allocate, scores = self.distribution, None, None
         if distribution in ("global", "lamp"):
             names = [w.name for w in sized.masked]
             if any(model.get_parameter(name).is_meta for name in names):
@@ -61,27 +61,35 @@ class Masking:
             else:
                 scores = (self.initial or magnitude())(model, names)
                 allocate = allocator(distribution, scores, self.structure)
-        return Sized(sized, solve(sized, budget_flops, self.scope, distribution, self.structure, allocate))
+        solution = solve(sized, budget_flops, self.scope, distribution, self.structure, allocate)
+        return Sized(sized, solution, None if self.initial is None else scores)
 
     def attach(self, model: nn.Module, sized: "Sized") -> None:
-        """Give the model its masks."""
+        """Give the model that was sized its masks."""
         targets = sized.solution.nonzeros
         counts = targets
         if self.start_density is not None:
             parsed, density = parse(self.structure), self.start_density
             layouts = {w.name: parsed.layout(w.shape, w.transposed) for w in sized.network.masked}
             counts = {w.name: layouts[w.name].snap(density * w.numel) for w in sized.network.masked}
-        scores = None if self.initial is None else self.initial(model, list(targets))
+        scores = sized.scores
+        if scores is None and self.initial is not None:
+            scores = self.initial(model, list(targets))
         seed = derive_seed(self.seed, "masks")
         attach_masks(model, counts, seed, structure=self.structure, scores=scores, targets=targets)
 
 
 @dataclass(frozen=True, slots=True)
 class Sized:
-    """A network and the sizes of its masks."""
+    """A network and the sizes of its masks.
+
+    Attributes:
+        scores: that were sized by, where they choose the masks too: a gradient score costs a pass or two of the model.
+    """
 
     network: Network
     solution: Solution
+    scores: Mapping[str, Tensor] | None = field(default=None, compare=False, repr=False)
 
     def point(self, family: str, nominal_sparsity: float, scale: str) -> Point:
         """What was achieved, as a record."""

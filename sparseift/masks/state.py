@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from sparseift.errors import InvalidValue
 from sparseift.families.kinds import is_hugging_face_conv1d
 from sparseift.masks.layouts import draw
-from sparseift.masks.sharding import is_sharded
+from sparseift.masks.sharding import is_sharded, local, part_of
 from sparseift.masks.structures import parse
 
 SUFFIX = "_mask"
@@ -90,6 +90,28 @@ def attach_masks(
         if final != nonzeros[name]:
             pair = torch.tensor([nonzeros[name], final], device=weight.device)
             module.register_buffer(leaf + TARGET_SUFFIX, pair)
+
+
+@torch.no_grad()
+def project_masks(model: nn.Module) -> None:
+    """Multiply a model's masked weights by their masks, in place: after averaging weights (EMA, SWA), or any other
+    change from outside.
+
+    Example:
+        >>> import torch, sparseift
+        >>> from torch import nn
+        >>> layers = [nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)]
+        >>> model = nn.Sequential(*layers)
+        >>> point = sparseift.transform(model, "sparse_parallel", 0.75, torch.zeros(1, 64))
+        >>> for parameter in model.parameters():
+        ...     _ = nn.init.ones_(parameter)
+        >>> sparseift.project_masks(model)
+        >>> all(model.get_parameter(n)[m == 0].sum() == 0 for n, m in sparseift.masks_of(model).items())
+        True
+    """
+    for name, mask in masks_of(model).items():
+        weight = model.get_parameter(name)
+        local(weight).mul_(part_of(mask, weight))
 
 
 def sparsity_of(model: nn.Module) -> float:

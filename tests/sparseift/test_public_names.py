@@ -9,9 +9,9 @@ def test_the_public_names_are_pinned() -> None:
     assert sparseift.__all__ == [
         "Card", "Configuration", "FlopCount", "FlopCounter", "JobSpec", "MaskSchedule", "MaskTrainer", "Point", "Ramp",
         "Widener", "accelerate", "build_sparse", "card_of", "cost_table", "count", "dense_ladder", "dense_low_rank",
-        "grasp", "load", "magnitude", "masks_of", "plain_sparse", "plan_transform", "plan_widen", "read_card",
-        "remove_masks", "roles_of", "save", "snip", "squash", "static_erk", "to_layout", "to_onnx", "training_memory",
-        "transform", "widen",
+        "grasp", "load", "magnitude", "masks_of", "plain_sparse", "plan_transform", "plan_widen", "project_masks",
+        "read_card", "remove_masks", "roles_of", "save", "snip", "squash", "static_erk", "to_layout", "to_onnx",
+        "training_memory", "transform", "widen",
     ]  # fmt: skip
     assert set(sparseift._HOMES) == set(sparseift.__all__)
     modules = {info.name for info in pkgutil.iter_modules(sparseift.__path__)}

@@ -10,7 +10,7 @@ from torch import nn
 
 from sparseift.errors import CheckpointError, InvalidValue
 from sparseift.masks.schedules import MaskSchedule
-from sparseift.masks.state import attach_masks, masks_of, targets_of
+from sparseift.masks.state import attach_masks, masks_of, project_masks, targets_of
 from sparseift.masks.trainer import MaskTrainer, NoUpdate
 from sparseift.plain import remove_masks
 
@@ -155,3 +155,14 @@ def test_only_groups_with_masked_weights_must_have_momentum_and_dense_models_may
     MaskTrainer(model, torch.optim.SGD(groups, lr=0.1), MaskSchedule("snfs", 2), 10, seed=0)
     dense = nn.Linear(8, 8)
     MaskTrainer(dense, torch.optim.LBFGS(dense.parameters()), RIGL, 10, seed=0)
+
+
+def test_projection_zeroes_what_masks_cover_and_nothing_else() -> None:
+    model = model_of()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(3.0)
+    project_masks(model)
+    for name, mask in masks_of(model).items():
+        assert torch.equal(model.get_parameter(name), 3.0 * mask)
+    assert (model[0].bias == 3.0).all()
