@@ -1,14 +1,13 @@
 """Copies of a model for whoever must not change the original, and the model inside its wrappers."""
 
 import copy
-from collections import OrderedDict
 from typing import Any
 
 from torch import nn
 
 
 def copy_of(model: nn.Module, *, sharing: bool = False) -> nn.Module:
-    """The model's modules anew, without what a `MaskTrainer` hangs on them (copying that would copy the optimizer).
+    """The model's modules anew; what a `MaskTrainer` hangs on them does nothing in a copy.
 
     Args:
         sharing: whether the copy holds the very tensors of the original; then modules may be exchanged in the copy, and
@@ -16,7 +15,6 @@ def copy_of(model: nn.Module, *, sharing: bool = False) -> nn.Module:
     """
     kept: dict[int, Any] = {}
     for module in model.modules():
-        kept[id(module._load_state_dict_post_hooks)] = OrderedDict()
         if sharing:
             tensors = (*module._parameters.values(), *module._buffers.values())
             kept.update((id(tensor), tensor) for tensor in tensors if tensor is not None)
