@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from sparseift.plain import remove_masks, squash
     from sparseift.records import Configuration, JobSpec, Point
     from sparseift.transformation import plan_transform, roles_of, transform
-    from sparseift.widening import Widener, plan_widen, widen
+    from sparseift.widener import Widener
+    from sparseift.widening import plan_widen, widen
 
 _HOMES = {
     "Card": "sparseift.export.card",
@@ -37,7 +38,7 @@ _HOMES = {
     "MaskTrainer": "sparseift.masks.trainer",
     "Point": "sparseift.records",
     "Ramp": "sparseift.masks.schedules",
-    "Widener": "sparseift.widening",
+    "Widener": "sparseift.widener",
     "accelerate": "sparseift.acceleration.selection",
     "build_sparse": "sparseift.building",
     "card_of": "sparseift.export.card",

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sparseift.construction import linear
 from sparseift.errors import InvalidValue
 
 
@@ -24,6 +25,7 @@ class SeparateAttention(nn.Module):
     # What torch's own encoder layers ask before they take their fused path, which reads packed parameters.
     _qkv_same_embed_dim = False
     in_proj_bias = None
+    stands_for: tuple[nn.Module, ...] = ()  # the original, while rules are matched
 
     def __init__(self, original: nn.MultiheadAttention) -> None:
         super().__init__()
@@ -38,10 +40,8 @@ class SeparateAttention(nn.Module):
             else (original.q_proj_weight, original.k_proj_weight, original.v_proj_weight)
         )
         biases = (None,) * 3 if original.in_proj_bias is None else original.in_proj_bias.chunk(3)
-        trainable = packed.requires_grad if packed is not None else weights[0].requires_grad
-        self.q_proj, self.k_proj, self.v_proj = (_linear(w, b, trainable) for w, b in zip(weights, biases, strict=True))
-        out = original.out_proj
-        self.out_proj = _linear(out.weight, out.bias, out.weight.requires_grad)
+        self.q_proj, self.k_proj, self.v_proj = (linear(w, b) for w, b in zip(weights, biases, strict=True))
+        self.out_proj = linear(original.out_proj.weight, original.out_proj.bias)
         self.train(original.training)
 
     def forward(
@@ -59,7 +59,12 @@ class SeparateAttention(nn.Module):
 
         Returns:
             The output in the shape of `query`, and the weights (B, T_q, T_k), (B, heads, T_q, T_k) unaveraged, or None.
+
+        Raises:
+            InvalidValue: `is_causal` without `attn_mask`: it is a hint about the mask, not a mask.
         """
+        if is_causal and attn_mask is None:
+            raise InvalidValue("is_causal needs attn_mask, which it says is causal.")
         batched = query.ndim == 3
         streams = [x if batched else x.unsqueeze(0) for x in (query, key, value)]
         if batched and not self.batch_first:
@@ -75,8 +80,7 @@ class SeparateAttention(nn.Module):
             mixed = weights @ v
             weights = weights.mean(1) if average_attn_weights else weights
         else:
-            causal = is_causal and mask is None
-            mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=causal)
+            mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
         out = self.out_proj(mixed.transpose(1, 2).flatten(2))  # (B, T_q, D)
         if batched and not self.batch_first:
             out = out.transpose(0, 1)
@@ -107,12 +111,3 @@ def _additive(mask: Tensor, dtype: torch.dtype) -> Tensor:
     if mask.dtype == torch.bool:
         return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(mask, float("-inf"))
     return mask.to(dtype)
-
-
-def _linear(weight: Tensor, bias: Tensor | None, trainable: bool) -> nn.Linear:
-    layer = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None, device=weight.device, dtype=weight.dtype)
-    with torch.no_grad():
-        layer.weight.copy_(weight)
-        if bias is not None:
-            layer.bias.copy_(bias)
-    return layer.requires_grad_(trainable)

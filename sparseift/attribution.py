@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from sparseift.ends import LOOKUPS, Ends
 from sparseift.errors import InvalidValue
 from sparseift.flop_formulas import entries, flops_of
 from sparseift.rehearsal import storage_of
@@ -29,7 +30,7 @@ class Attribution(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
 
     Attributes:
         weight_free: FLOPs of operators that read no parameter.
-        first_read: the matrix-shaped parameter that is read first, counted or not.
+        ends: where the network begins and ends.
         activation_bytes: written by all operators.
     """
 
@@ -42,7 +43,7 @@ class Attribution(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         self.by_slice: dict[str, dict[Part, int]] = {}
         self.routed: set[str] = set()
         self.weight_free = 0
-        self.first_read = ""
+        self.ends = Ends()
         self.activation_bytes = 0
 
     def __torch_dispatch__(
@@ -58,11 +59,16 @@ class Attribution(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         flops = flops_of(func, args, kwargs, out)
         if flops is not None:
             operator = func._overloadpacket.__name__
-            self.book(flops, _factors(operator, tensors), is_routed="grouped_mm" in operator)
+            weight = self.book(flops, _factors(operator, tensors), is_routed="grouped_mm" in operator)
+            self.ends.pass_through(read - self.known, map(storage_of, written), weight)
         elif tensors and read <= self.known:
             self.derive(tensors, written)
-        if not self.first_read:
-            self.first_read = next((n for t in tensors if t.ndim > 1 and (n := self.name_of(t))), "")
+        else:
+            is_lookup = func._overloadpacket.__name__ in LOOKUPS
+            table = next((n for t in tensors if t.ndim > 1 and (n := self.name_of(t))), None) if is_lookup else None
+            self.ends.pass_through(read - self.known, map(storage_of, written), None, table)
+        if func._schema.is_mutable and tensors:
+            self.ends.written_in_place(storage_of(tensors[0]), read - self.known)
         self.activation_bytes += sum(t.numel() * t.itemsize for t in written)
         return out
 
@@ -79,11 +85,14 @@ class Attribution(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
             if name is not None and tensor.numel() == self.numels[name]:
                 self.names[storage_of(tensor)] = name
 
-    def book(self, flops: int, factors: Sequence[Tensor], *, is_routed: bool = False) -> None:
+    def book(self, flops: int, factors: Sequence[Tensor], *, is_routed: bool = False) -> str | None:
         """Add to the first factor that is a parameter, or to no weight.
 
         Args:
             is_routed: whether data decide which part of the weight is used (a mixture of experts).
+
+        Returns:
+            The parameter's name.
         """
         for factor in factors:
             if name := self.name_of(factor):
@@ -92,8 +101,9 @@ class Attribution(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
                 slices = self.by_slice.setdefault(name, {})
                 key = _part(factor)
                 slices[key] = slices.get(key, 0) + flops
-                return
+                return name
         self.weight_free += flops
+        return None
 
     def uses(self, name: str) -> int | None:
         """Multiply-accumulates of each weight of a parameter; None when its weights are not all used equally often."""

@@ -9,26 +9,27 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import nn
 
-from sparseift.construction import fresh, skeleton
+from sparseift.construction import fresh, seeded, skeleton
 from sparseift.dense import read
 from sparseift.errors import Infeasible, InvalidValue
 from sparseift.example import Example
 from sparseift.families.blocks import Factorized
 from sparseift.families.family import check_nonlinearity, check_sparsity, floor_to
-from sparseift.families.kinds import plain, shape_of
+from sparseift.families.kinds import shape_of
 from sparseift.flops import count
 from sparseift.isoflop import TOLERANCE
 from sparseift.layers import Rule
 from sparseift.ledger import Network
 from sparseift.masks.schedules import MaskSchedule
 from sparseift.records import Point, Scope, derive_seed
-from sparseift.replacement import Swaps
+from sparseift.replacement import Swaps, projections_of, put_blocks
 from sparseift.sizing import Masking, network
 from sparseift.transformation import transform
 from sparseift.widening import wide_scale, widen
+
+WIDEST = 1 << 30
 
 
 def plain_sparse(
@@ -46,7 +47,7 @@ def plain_sparse(
     Args:
         sparsity: in (0, 1): which share of its layers' FLOPs the masks save; with a uniform distribution, which share
             of their weights they cover. `Point.sparsity` is that of the weights.
-        others: as `sparseift.transform`; the same layers are masked that it would transform.
+        others: as `sparseift.transform`; the layers are masked that Sparse Wide would mask.
 
     Raises:
         As `sparseift.transform`.
@@ -58,7 +59,7 @@ def plain_sparse(
     try:
         saved = sparsity * sum(w.flops(w.numel) for w in dense.network.masked)
         masking = Masking("model", distribution, structure, seed=seed)
-        sized = masking.solve(model, dense.roles, example_input, round(full - saved))
+        sized = masking.solve(model, dense.roles, dense.counted, round(full - saved))
         masking.attach(model, sized)
     except BaseException:
         dense.apart.undo()
@@ -135,19 +136,16 @@ def dense_low_rank(
     dense, blocks = read(model, example_input, rules), Swaps(model)
     roles, before = dense.roles, dense.network
     try:
-        layers = {name: plain(model.get_submodule(name)) for name in roles.transform}
-        steps = {name: shape_of(layer).groups for name, layer in layers.items()}
-        ranks = {name: floor_to(shape_of(layer).full_rank, steps[name]) for name, layer in layers.items()}
+        layers = {name: projections_of(name, model.get_submodule(name)) for name in roles.transform}
+        steps = {name: shape_of(parts[0]).groups for name, parts in layers.items()}
+        ranks = {name: floor_to(shape_of(parts[0]).full_rank, steps[name]) for name, parts in layers.items()}
 
         def sized() -> Network:
             blocks.undo()
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(derive_seed(seed, "blocks"))
-                for name, layer in layers.items():
-                    block = Factorized(layer, ranks[name], nonlinearity).train(layer.training)
-                    for parameter in block.parameters():
-                        parameter.requires_grad_(layer.weight.requires_grad)
-                    blocks.put(name, block)
+            with seeded(derive_seed(seed, "blocks")):
+                for name, parts in layers.items():
+                    rank = ranks[name]
+                    put_blocks(blocks, name, parts, lambda part, rank=rank: Factorized(part, rank, nonlinearity))  # type: ignore[misc]
             return network(model, count(model, example_input), roles)
 
         floor = sized()
@@ -193,11 +191,8 @@ def static_erk(
 
 def _raise_ranks(ranks: dict[str, int], steps: Mapping[str, int], floor: Network, missing: int) -> None:
     """Spend the FLOPs that rounding down left, dearest layers first, at most one step each."""
-    weights = {w.name: w for w in floor.weights}
     prices = {
-        name: sum(weights[f"{name}.{leaf}"].flops(weights[f"{name}.{leaf}"].numel) for leaf in ("u.weight", "v.weight"))
-        * steps[name]
-        // rank
+        name: sum(w.flops(w.numel) for w in floor.weights if w.name.startswith(f"{name}.")) * steps[name] // rank
         for name, rank in ranks.items()
     }
     for name in sorted(prices, key=lambda n: -prices[n]):
@@ -211,6 +206,8 @@ def _nearest_width(flops: Callable[[int], int], target: float, multiple: int) ->
     low, high = 0, 1
     while flops(high * multiple) < target:
         low, high = high, 2 * high
+        if high > WIDEST or (high > 8 and flops(high * multiple) == flops(low * multiple)):
+            raise InvalidValue(f"The builder costs the same at widths {low * multiple} and {high * multiple}.")
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if flops(middle * multiple) < target else (low, middle)

@@ -208,4 +208,4 @@ def _sized(
         replace_layers(model, family, nominal_sparsity, roles, nonlinearity, masking.seed)
         scale = family.describe(nominal_sparsity)
     budget = dense_network(card, arguments, shape).flops(masking.scope)
-    return model, masking.solve(model, roles, example_of(shape), budget), scale
+    return model, masking.solve(model, roles, count(model, example_of(shape)), budget), scale

@@ -8,7 +8,7 @@ from torch import nn
 from sparseift import huggingface
 from sparseift.errors import InvalidValue
 from sparseift.example import Example
-from sparseift.flops import count
+from sparseift.flops import FlopCount, count
 from sparseift.layers import Roles, Rule, assign_roles, check_rules
 from sparseift.ledger import Network
 from sparseift.masks.state import masks_of
@@ -22,19 +22,29 @@ class Dense:
 
     Attributes:
         roles: of its layers.
-        network: as the solver sees it, before any layer was replaced.
+        counted: its FLOPs; network: as the solver sees it; both before any layer was replaced.
         apart: the attentions that were taken apart in the model, because one of their projections has a role.
     """
 
     roles: Roles
+    counted: FlopCount
     network: Network
     apart: Swaps
 
 
-def read(model: nn.Module, example_input: Example, rules: Iterable[Rule], *, replacing: bool = True) -> Dense:
+def read(
+    model: nn.Module,
+    example_input: Example,
+    rules: Iterable[Rule],
+    *,
+    more: tuple[Rule, ...] = (),
+    replacing: bool = True,
+) -> Dense:
     """Count a dense model, give its layers roles, and take apart the attentions that are touched.
 
     Args:
+        rules: the caller's; each must select something.
+        more: those of the architecture, after the caller's.
         replacing: see `assign_roles`.
 
     Raises:
@@ -47,10 +57,10 @@ def read(model: nn.Module, example_input: Example, rules: Iterable[Rule], *, rep
     try:
         take_attention_apart(model, apart)
         counted = count(model, example_input)
-        every = (*check_rules(model, rules), *huggingface.rules_of(model))
+        every = (*check_rules(model, rules), *more, *huggingface.rules_of(model))
         roles = assign_roles(model, counted, every, replacing=replacing)
         seen = network(model, counted, roles)
     finally:
         apart.undo()
     take_attention_apart(model, apart, keep=roles)
-    return Dense(roles, seen, apart)
+    return Dense(roles, counted, seen, apart)

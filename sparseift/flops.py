@@ -31,7 +31,8 @@ class FlopCount:
         weight_free_flops: of operators that read no parameter, per sample.
         uneven: FLOPs per sample of parameters whose weights are not all used equally often (the packed projection of a
             cross attention, a slice of a weight, routed experts): they have no uses, so no mask's savings can be told.
-        first_read: the matrix-shaped parameter that is read first, counted or not (an embedding costs nothing).
+        stems, heads: parameters whose input depends on no other (an embedding that is looked up counts as one before),
+            and those whose output no other reads.
         activation_bytes: written by all operators of the forward, per sample: an upper estimate of what a backward
             keeps.
     """
@@ -39,7 +40,8 @@ class FlopCount:
     weights: dict[str, Weight]
     weight_free_flops: int
     uneven: dict[str, int]
-    first_read: str
+    stems: tuple[str, ...]
+    heads: tuple[str, ...]
     activation_bytes: int
 
     @property
@@ -91,7 +93,8 @@ def _count(model: nn.Module, stand_ins: StandIns, example: Example) -> FlopCount
             uneven[name] = attribution.flops(name)
         else:
             weights[name] = Weight(name, tuple(stand_ins.parameters[name].shape), uses)
-    return FlopCount(weights, attribution.weight_free, uneven, attribution.first_read, attribution.activation_bytes)
+    stems, heads = tuple(attribution.ends.stems), attribution.ends.heads
+    return FlopCount(weights, attribution.weight_free, uneven, stems, heads, attribution.activation_bytes)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from torch import nn
 
 from sparseift.errors import InvalidValue
 from sparseift.layers import Rule
-from sparseift.widening import Widener
+from sparseift.widener import Widener
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +100,19 @@ def widener(source: Any, model_class: Callable[[Any], nn.Module] | None = None) 
 
 
 def rules_of(model: nn.Module) -> tuple[Rule, ...]:
-    """The roles of a Hugging Face model's layers by its `model_type`; none for any other model."""
-    if not _is_model(model):
-        return ()
-    architecture = ARCHITECTURES.get(cast(Any, model.config).model_type)
-    return architecture.rules if architecture else ()
+    """The roles of the layers of a Hugging Face model by its `model_type`, and of those inside another model; none for
+    anything else."""
+    rules: list[Rule] = []
+    outer: list[str] = []
+    for name, module in model.named_modules():
+        if not _is_model(module) or any(name.startswith(o) for o in outer):
+            continue
+        prefix = f"{name}." if name else ""
+        outer.append(prefix)
+        architecture = ARCHITECTURES.get(cast(Any, module.config).model_type)
+        if architecture:
+            rules += [(f"{prefix}{glob}", role) for glob, role in architecture.rules]
+    return tuple(rules)
 
 
 def architecture_of(config: Any) -> Architecture:

@@ -41,15 +41,15 @@ def assign_roles(model: nn.Module, counted: FlopCount, rules: Iterable[Rule] = (
     """Give every linear and convolution layer its role.
 
     The first rule that selects a layer decides (`transform` adds those of a Hugging Face `model_type` to the
-    caller's). After the rules come the paper's defaults: the stem (what the forward
-    reads first, be it an embedding) and the head (the weight that is read last) stay dense, and everything else is
-    transformed. They look at no dimension (the official code keeps any layer dense that has a dimension equal to the
-    number of classes).
+    caller's). After the rules come the paper's defaults: stems (layers whose input depends on no other layer and on no
+    embedding) and heads (layers whose output no other layer reads) stay dense, and everything else is transformed.
+    They look at no dimension (the official code keeps any layer dense that has one equal to the number of classes).
 
     Whatever the rules say, these stay dense: layers that the forward does not use, weights tied to another module's
     (an embedding shared with the head), and layers whose weights are not all used equally often. Depthwise
     convolutions (one input channel per group: the rest pays for them) are never replaced, and masked only where a rule
-    asks for it. Subclasses are not replaced, for their makers may read the weights, unless a rule asks for it.
+    asks for it. Subclasses are not replaced, for their makers may read the weights, and layers with hooks neither,
+    unless a rule asks for it.
 
     Args:
         model: as built, before any transformation.
@@ -61,7 +61,7 @@ def assign_roles(model: nn.Module, counted: FlopCount, rules: Iterable[Rule] = (
         NothingToTransform: no layer is left to transform.
     """
     rules = tuple(rules)
-    ends = [n.rpartition(".")[0] for n in (counted.first_read, *list(counted.weights)[-1:])]
+    ends = {weight.rpartition(".")[0] for weight in (*counted.stems, *counted.heads)}
     tied = _tied_weights(model)
     transform: list[str] = []
     only: list[str] = []
@@ -72,7 +72,7 @@ def assign_roles(model: nn.Module, counted: FlopCount, rules: Iterable[Rule] = (
         asked = next((role for selector, role in rules if _selects(selector, model, name)), None)
         role: Role = asked or ("dense" if name in ends else "transform")
         if role == "dense":
-            dense[name] = "a rule says so" if asked else "it is the stem or the head"
+            dense[name] = "a rule says so" if asked else "it is a stem or a head"
         elif reason := _obstacle(name, module, counted, tied, role, asked is not None, replacing):
             dense[name] = reason
         else:
@@ -95,7 +95,13 @@ def check_rules(model: nn.Module, rules: Iterable[Rule]) -> tuple[Rule, ...]:
     """
     rules = tuple(rules)
     modules = [(name, module) for name, module in model.named_modules() if name]
-    for selector, role in rules:
+    for rule in rules:
+        if not isinstance(rule, tuple) or len(rule) != 2 or not (isinstance(rule[0], str) or callable(rule[0])):
+            raise InvalidValue(
+                f"{rule!r} is no rule; rules are pairs of a selector (a glob, a module type, a function of name and "
+                f"module) and a role ({', '.join(ROLES)}), such as ('*.head', 'dense')."
+            )
+        selector, role = rule
         if role not in ROLES:
             raise UnknownName("role", role, ROLES)
         if not any(_matches(selector, name, module) for name, module in modules):
@@ -114,10 +120,9 @@ def _selects(selector: Selector, model: nn.Module, name: str) -> bool:
 def _matches(selector: Selector, name: str, module: nn.Module) -> bool:
     if isinstance(selector, str):
         return fnmatchcase(name, selector)
-    if isinstance(selector, type):
-        taken_apart = isinstance(module, SeparateAttention) and issubclass(nn.MultiheadAttention, selector)
-        return isinstance(module, selector) or taken_apart
-    return selector(name, module)
+    if isinstance(module, SeparateAttention) and module.stands_for:
+        module = module.stands_for[0]  # callers know the attention that they built
+    return isinstance(module, selector) if isinstance(selector, type) else bool(selector(name, module))
 
 
 def _lineage(name: str) -> Iterator[str]:
@@ -141,17 +146,21 @@ def _obstacle(
     name: str, module: nn.Module, counted: FlopCount, tied: set[int], role: Role, asked: bool, replacing: bool
 ) -> str:
     """Why a layer must stay dense; empty if it need not."""
-    weight = f"{name}.weight"
+    weight, parameter = f"{name}.weight", module._parameters.get("weight")
+    if parameter is None:  # asking for the attribute would compute it, and move spectral norm's vectors
+        return "its weight is computed by a parametrization"
     if weight in counted.uneven:
         return "its weights are not used equally often"
-    if weight not in counted.weights and id(module.weight) not in tied:
-        return "the forward does not use it"
-    if id(module.weight) in tied:
+    if id(parameter) in tied:
         return "its weight is tied to another module's"
+    if weight not in counted.weights:
+        return "the forward does not use it"
     replaced = replacing and role == "transform"
     if isinstance(module, CONVOLUTIONS) and 1 < module.groups == module.in_channels and (replaced or not asked):
         return "it is a depthwise convolution"
-    if replaced:
-        if not asked and type(module) not in LAYERS and not is_hugging_face_conv1d(module):
-            return f"it is a subclass, {type(module).__name__}, whose maker may read its weight"
-    return ""
+    if not replaced or asked:
+        return ""
+    if type(module) not in LAYERS and not is_hugging_face_conv1d(module):
+        return f"it is a subclass, {type(module).__name__}, whose maker may read its weight"
+    hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
+    return "it has hooks, which would go with it" if any(hooks) else ""

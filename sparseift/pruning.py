@@ -19,7 +19,7 @@ from sparseift.errors import InvalidValue
 from sparseift.example import Example
 from sparseift.growth import GROWTH, Side, grow, is_depthwise, size_of
 from sparseift.rehearsal import call, meta_stand_ins, untouched
-from sparseift.widening import Widener
+from sparseift.widener import Widener
 
 TIMEOUT = 60.0  # seconds for tracing a model
 TOLERANCE = 0.25  # relative, of a layer's side: rounding, and what is concatenated with an input

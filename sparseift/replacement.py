@@ -1,14 +1,14 @@
 """Layers exchanged for others inside a model, in every place where they stand, and put back when a size is refused."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import cast
 
-import torch
 from torch import nn
 
 from sparseift import catalog
 from sparseift.attention import SeparateAttention
+from sparseift.construction import seeded
 from sparseift.errors import InvalidValue
 from sparseift.families.blocks import Block, Packed
 from sparseift.families.family import Family
@@ -38,9 +38,11 @@ class Swaps:
                     self._set(parent, leaf, module)
         for path in _around(name):
             layer = self._model.get_submodule(path)
+            # Their fused inference paths read the weights of the layers that they were built with.
             if isinstance(layer, nn.TransformerEncoderLayer):
-                # Its fused inference path reads the weights of the layers that it was built with.
                 self._set(layer, "activation_relu_or_gelu", 0)
+            if isinstance(layer, nn.TransformerEncoder):
+                self._set(layer, "use_nested_tensor", False)
 
     def undo(self) -> None:
         """Put everything back."""
@@ -57,7 +59,8 @@ def take_attention_apart(model: nn.Module, swaps: Swaps, keep: Roles | None = No
     """Give every `nn.MultiheadAttention` separate projections; those that cannot be taken apart stay as they are.
 
     Args:
-        keep: take apart only those of which a projection has a role.
+        keep: take apart only those of which a projection has a role; None takes all apart for a look, and lets each
+            be recognised as what it was.
     """
     touched = () if keep is None else (*keep.transform, *keep.mask_only)
     for name, module in list(model.named_modules()):
@@ -66,7 +69,9 @@ def take_attention_apart(model: nn.Module, swaps: Swaps, keep: Roles | None = No
         if module.bias_k is not None or module.add_zero_attn:
             continue
         if keep is None or any(layer.startswith(f"{name}.") for layer in touched):
-            swaps.put(name, SeparateAttention(module))
+            apart = SeparateAttention(module)
+            apart.stands_for = (module,) if keep is None else ()  # in a tuple: it is no submodule
+            swaps.put(name, apart)
 
 
 def replace_layers(
@@ -91,33 +96,57 @@ def replace_layers(
     block_type = catalog.load(family.block)
     swaps = Swaps(model)
 
+    _check_packed(model, packed)
+
     def block_for(layer: Layer) -> Block:
         assert family.size is not None
         block: Block = block_type(layer, family.size(shape_of(layer), nominal_sparsity), sigma)
-        for parameter in block.parameters():
-            parameter.requires_grad_(layer.weight.requires_grad)
-        if block.output.bias is not None:
-            block.output.bias.requires_grad_(cast(nn.Parameter, layer.bias).requires_grad)
-        return block.train(layer.training)
+        return block
 
     try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive_seed(seed, "blocks"))
+        with seeded(derive_seed(seed, "blocks")):
             for name in roles.transform:
-                layer = plain(model.get_submodule(name))
-                parts = _projections(name, layer, packed)
-                if parts == 1:
-                    swaps.put(name, block_for(layer))
-                else:
-                    assert isinstance(layer, nn.Linear)
-                    swaps.put(name, Packed(block_for(part) for part in split(layer, parts)))
+                put_blocks(swaps, name, projections_of(name, model.get_submodule(name), packed), block_for)
     except BaseException:
         swaps.undo()
         raise
     return swaps
 
 
-def _projections(name: str, layer: Layer, packed: Mapping[str, int] | None) -> int:
+def put_blocks(swaps: Swaps, name: str, layers: Sequence[Layer], block_for: Callable[[Layer], Block]) -> None:
+    """Put a block for each projection of a layer in its place, as trainable as the layer is and in its mode."""
+    blocks = []
+    for layer in layers:
+        block = block_for(layer)
+        for parameter in block.parameters():
+            parameter.requires_grad_(layer.weight.requires_grad)
+        if block.output.bias is not None:
+            block.output.bias.requires_grad_(cast(nn.Parameter, layer.bias).requires_grad)
+        blocks.append(block)
+    together: nn.Module = blocks[0] if len(blocks) == 1 else Packed(blocks)
+    swaps.put(name, together.train(layers[0].training))
+
+
+def projections_of(name: str, module: nn.Module, packed: Mapping[str, int] | None = None) -> list[Layer]:
+    """The layer, or the projections that it packs, as layers of their own; arguments and errors as `replace_layers`."""
+    layer = plain(module)
+    parts = _packs(name, layer, packed)
+    if parts == 1:
+        return [layer]
+    assert isinstance(layer, nn.Linear)
+    return list(split(layer, parts))
+
+
+def _check_packed(model: nn.Module, packed: Mapping[str, int] | None) -> None:
+    names = [name for name, _ in model.named_modules()]
+    for glob, parts in (packed or {}).items():
+        if parts < 1:
+            raise InvalidValue(f"packed says that '{glob}' packs {parts} projections; it must be at least 1.")
+        if not any(fnmatchcase(name, glob) for name in names):
+            raise InvalidValue(f"packed names '{glob}', but no module of {type(model).__name__} is called so.")
+
+
+def _packs(name: str, layer: Layer, packed: Mapping[str, int] | None) -> int:
     """How many projections a layer packs."""
     globs = PACKED if packed is None else packed
     parts = next((n for glob, n in globs.items() if fnmatchcase(name, glob)), 1)

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 
 from sparseift.errors import InvalidValue
-from sparseift.example import Example
 from sparseift.families.blocks import Block, Packed
 from sparseift.families.kinds import is_hugging_face_conv1d
-from sparseift.flops import FlopCount, count
+from sparseift.flops import FlopCount
 from sparseift.isoflop import Solution, solve
 from sparseift.layers import Roles
 from sparseift.ledger import Network, Weight
@@ -47,12 +46,12 @@ class Masking:
         if self.start_density is not None and not 0.0 < self.start_density <= 1.0:
             raise InvalidValue(f"start_density is {self.start_density}; it must lie in (0, 1].")
 
-    def solve(self, model: nn.Module, roles: Roles, example: Example, budget_flops: int) -> "Sized":
+    def solve(self, model: nn.Module, roles: Roles, counted: FlopCount, budget_flops: int) -> "Sized":
         """The transformed model as it was counted, and the mask sizes that meet the budget; errors as `isoflop.solve`.
 
         Distributions that rank weights need weights: a model on the meta device is sized by the uniform one.
         """
-        sized = network(model, count(model, example), roles)
+        sized = network(model, counted, roles)
         distribution, allocate, scores = self.distribution, None, None
         if distribution in ("global", "lamp"):
             names = [w.name for w in sized.masked]
@@ -113,6 +112,9 @@ def network(model: nn.Module, counted: FlopCount, roles: Roles) -> Network:
     """What the solver needs to know of a model, transformed or not.
 
     A weight is covered when the layer it came from has a role, and masked when its block says so.
+
+    Raises:
+        InvalidValue: the forward reaches a layer that was replaced by another way than through its module.
     """
     masked: set[str] = set()
     transposed: set[str] = set()
@@ -120,6 +122,11 @@ def network(model: nn.Module, counted: FlopCount, roles: Roles) -> Network:
         module = model.get_submodule(name)
         names = module.masked if isinstance(module, Block | Packed) else ("weight",)
         masked.update(f"{name}.{n}" for n in names)
+        if not all(f"{name}.{n}" in counted.weights for n in names):
+            raise InvalidValue(
+                f"The forward does not call '{name}' through its module, so what is put in its place is not used. "
+                f"Keep that layer dense: rules=[('{name}', 'dense')]."
+            )
         if is_hugging_face_conv1d(module):
             transposed.add(f"{name}.weight")
     covered = tuple(f"{name}." for name in (*roles.transform, *roles.mask_only))

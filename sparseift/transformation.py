@@ -9,6 +9,7 @@ from sparseift.dense import read
 from sparseift.errors import Infeasible, InvalidValue
 from sparseift.example import Example
 from sparseift.families.family import Family
+from sparseift.flops import FlopCount, count
 from sparseift.isoflop import with_nearest
 from sparseift.layers import Roles, Rule
 from sparseift.masks.initial import InitialScore
@@ -127,7 +128,7 @@ def _replaced(
         def attempt(nominal: float) -> tuple[Swaps, Sized]:
             blocks = replace_layers(model, family, nominal, dense.roles, nonlinearity, masking.seed, packed)
             try:
-                return blocks, masking.solve(model, dense.roles, example, budget)
+                return blocks, masking.solve(model, dense.roles, _counted(model, example), budget)
             except BaseException:
                 blocks.undo()
                 raise
@@ -143,6 +144,17 @@ def _replaced(
         dense.apart.undo()  # a refusal, whoever's, leaves the caller's model as it was
         raise
     return (dense.apart, blocks), sized, family.describe(sparsity)
+
+
+def _counted(model: nn.Module, example: Example) -> FlopCount:
+    """The count with blocks in place; a model that looks into the layers that were replaced is refused with advice."""
+    try:
+        return count(model, example)
+    except InvalidValue as error:
+        raise InvalidValue(
+            "With blocks in place of its layers the forward does not run. If it reads a layer's weight or attribute "
+            f"rather than calling the layer, keep that layer dense: rules=[('name', 'dense')]. {error}"
+        ) from error
 
 
 def _undo(swaps: tuple[Swaps, ...]) -> None:

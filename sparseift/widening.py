@@ -1,40 +1,22 @@
 """Sparse Wide for any model that can be built wider: by its own builder, its Hugging Face config, or its graph."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from torch import nn
 
 from sparseift.construction import fresh, skeleton
+from sparseift.dense import read
 from sparseift.errors import Infeasible, InvalidValue
 from sparseift.example import Example
 from sparseift.families.wide import wide_size
-from sparseift.flops import count
 from sparseift.isoflop import with_nearest
-from sparseift.layers import Rule, assign_roles, check_rules
+from sparseift.layers import Rule
 from sparseift.masks.initial import InitialScore
 from sparseift.records import Point, Scope
-from sparseift.replacement import Swaps, take_attention_apart
-from sparseift.sizing import Masking, Sized, network
-
-
-@dataclass(frozen=True, slots=True)
-class Widener:
-    """How a model is built at another width.
-
-    Attributes:
-        build: from a width to a model with fresh weights; `build(width)` is the dense one.
-        width: of the dense model.
-        multiple: widths must be multiples of it (attention heads, groups).
-        rules: roles that the architecture asks for, after the caller's own.
-    """
-
-    build: Callable[[int], nn.Module]
-    width: int
-    multiple: int = 1
-    rules: tuple[Rule, ...] = ()
+from sparseift.sizing import Masking, Sized
+from sparseift.widener import Widener
 
 
 def widen(
@@ -139,20 +121,21 @@ def _widened(
     make: Callable[[Callable[[], nn.Module]], nn.Module],
 ) -> tuple[nn.Module, int, Sized]:
     """The widened model, its width and its mask sizes."""
-    dense = skeleton(lambda: widener.build(widener.width))
-    take_attention_apart(dense, Swaps(dense))
-    counted = count(dense, example)
-    rules = (*check_rules(dense, rules), *widener.rules)
-    budget = network(dense, counted, assign_roles(dense, counted, rules, replacing=False)).flops(masking.scope)
+    reference = skeleton(lambda: widener.build(widener.width))
+    dense = read(reference, example, rules, more=widener.rules, replacing=False).network
+    budget = dense.flops(masking.scope)
 
     def attempt(
         nominal: float, make: Callable[[Callable[[], nn.Module]], nn.Module] = skeleton
     ) -> tuple[nn.Module, int, Sized]:
         wide = wide_size(widener.width, nominal, widener.multiple)
         model = make(lambda: widener.build(wide))
-        take_attention_apart(model, Swaps(model))
-        roles = assign_roles(model, count(model, example), rules, replacing=False)
-        return model, wide, masking.solve(model, roles, example, budget)
+        wider = read(model, example, rules, more=widener.rules, replacing=False)
+        if wider.network.flops("model") <= dense.flops("model"):
+            raise InvalidValue(
+                f"The model at width {wide} costs no more than at {widener.width}: its builder does not widen it."
+            )
+        return model, wide, masking.solve(model, wider.roles, wider.counted, budget)
 
     try:
         return attempt(sparsity, make)

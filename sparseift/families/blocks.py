@@ -1,8 +1,9 @@
 """The torch blocks of the module-local families, for every layer of `sparseift.families.kinds`.
 
 Every block is built from the layer that it replaces, takes its input, gives its output shape and keeps its bias (added
-once, after everything else). Fresh weights are drawn normal with the replaced layer's own scale: gain / √fan_in, where
-gain = √E[w²]·√fan_in of the replaced layer, so a model's initialisation scheme (He, GPT's .02, …) carries over.
+once, after everything else). Fresh weights are drawn normal so that, under masks and but for σ, the block's output has
+the variance of the replaced layer's: gain = √E[w²]·√fan_in of that layer carries a model's initialisation scheme (He,
+GPT's .02, …) over.
 """
 
 import math
@@ -105,14 +106,18 @@ class Parallel(nn.Module):
 
 
 class Factorized(nn.Module):
-    """Vᵀ σ(Uᵀ z) + b, U: D_in → d with the layer's kernel, V: d → D_out pointwise. Masked: U and V."""
+    """Vᵀ σ(Uᵀ z) + b, U: D_in → d with the layer's kernel, V: d → D_out pointwise. Masked: U and V.
+
+    Masks keep the share full rank / d of both; each factor has, so masked, the gain √gain: together the layer's own.
+    """
 
     masked = ("u.weight", "v.weight")
 
     def __init__(self, layer: Layer, size: int, sigma: str) -> None:
         super().__init__()
         self.size, self.nonlinearity = size, sigma  # what an export needs to build it again
-        gain = gain_of(layer)
+        density = min(1.0, shape_of(layer).full_rank / size)
+        gain = math.sqrt(gain_of(layer) / density)
         self.u = _draw(like(layer, size), gain)
         self.sigma = nonlinearity(sigma, layer, size)
         self.v = _draw(pointwise(layer, size), gain)

@@ -5,9 +5,9 @@ stride, padding, dilation and groups; and Hugging Face's `Conv1D`, a linear laye
 import math
 from typing import cast
 
-import torch
 from torch import nn
 
+from sparseift.construction import linear
 from sparseift.families.family import LayerShape
 
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
@@ -40,35 +40,13 @@ def plain(layer: nn.Module) -> Layer:
     if not is_hugging_face_conv1d(layer):
         return cast(Layer, layer)
     weight, bias = cast(nn.Parameter, layer.weight), cast(nn.Parameter, layer.bias)
-    linear = nn.Linear(weight.shape[0], weight.shape[1], device=weight.device, dtype=weight.dtype)
-    with torch.no_grad():
-        linear.weight.copy_(weight.t())
-        linear.bias.copy_(bias)
-    linear.weight.requires_grad_(weight.requires_grad)
-    linear.bias.requires_grad_(bias.requires_grad)
-    return linear.train(layer.training)
+    return linear(weight.t(), bias).train(layer.training)
 
 
 def split(layer: nn.Linear, parts: int) -> list[nn.Linear]:
     """A packed projection as `parts` layers, each with its rows of the weight and its share of the bias."""
-    pieces = []
-    for i in range(parts):
-        rows = slice(i * layer.out_features // parts, (i + 1) * layer.out_features // parts)
-        piece = nn.Linear(
-            layer.in_features,
-            rows.stop - rows.start,
-            bias=layer.bias is not None,
-            device=layer.weight.device,
-            dtype=layer.weight.dtype,
-        )
-        with torch.no_grad():
-            piece.weight.copy_(layer.weight[rows])
-            if layer.bias is not None:
-                piece.bias.copy_(layer.bias[rows])
-        for ours, theirs in zip(piece.parameters(), layer.parameters(), strict=True):
-            ours.requires_grad_(theirs.requires_grad)
-        pieces.append(piece.train(layer.training))
-    return pieces
+    biases = (None,) * parts if layer.bias is None else layer.bias.chunk(parts)
+    return [linear(w, b).train(layer.training) for w, b in zip(layer.weight.chunk(parts), biases, strict=True)]
 
 
 def like(layer: Layer, outputs: int) -> Layer:

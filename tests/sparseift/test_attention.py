@@ -8,7 +8,8 @@ from sparseift.attention import SeparateAttention
 from sparseift.errors import InvalidValue
 from sparseift.flops import count
 from sparseift.masks.state import masks_of
-from sparseift.transformation import transform
+from sparseift.transformation import roles_of, transform
+from sparseift.widening import widen
 
 CAUSAL = nn.Transformer.generate_square_subsequent_mask(5, dtype=torch.float64)
 PADDING = torch.tensor([[False] * 5, [False] * 3 + [True] * 2])
@@ -114,3 +115,50 @@ def test_the_decoders_cross_attention_meets_its_budget() -> None:
     point = transform(model, "sparse_doped", 0.5, example)
     assert point.forward_flops == pytest.approx(dense, rel=1e-3)
     assert {n.split(".")[1] for n in masks_of(model)} == {"self_attn", "multihead_attn", "linear1", "linear2"}
+
+
+@pytest.mark.parametrize("rule", [None, ("*self_attn", "dense"), ("*layers.0", "dense")])
+@pytest.mark.parametrize("wide", [False, True])
+def test_torchs_encoder_as_it_ships_takes_padding_in_evaluation(rule: tuple[str, str] | None, wide: bool) -> None:
+    class Padded(nn.Module):
+        def __init__(self, width: int = 16) -> None:
+            super().__init__()
+            self.embedding = nn.Embedding(20, width)
+            self.encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(width, 2, 32, batch_first=True), 2)
+            self.head = nn.Linear(width, 20)
+
+        def forward(self, tokens: Tensor, padding: Tensor | None = None) -> Tensor:
+            return self.head(self.encoder(self.embedding(tokens), src_key_padding_mask=padding))
+
+    tokens, rules = torch.randint(20, (2, 5)), [rule] if rule else []
+    if wide:
+        model: nn.Module = widen(Padded, 0.45, tokens[:1], width=16, multiple=2, rules=rules)[0]  # type: ignore[arg-type]
+    else:
+        model = Padded()
+        transform(model, "sparse_factorized", 0.5, tokens[:1], rules=rules)  # type: ignore[arg-type]
+    model.eval()
+    with torch.no_grad():
+        assert model(tokens, PADDING).isfinite().all()
+    kept = isinstance(model.encoder.layers[0].self_attn, nn.MultiheadAttention)  # type: ignore[union-attr,index]
+    assert kept == (rule is not None)
+
+
+def test_biases_stay_as_trainable_as_they_were() -> None:
+    original = nn.MultiheadAttention(8, 2)
+    for name, parameter in original.named_parameters():
+        parameter.requires_grad_("bias" in name)
+    assert {n for n, p in SeparateAttention(original).named_parameters() if p.requires_grad} == {
+        f"{n}_proj.bias" for n in ("q", "k", "v", "out")
+    }
+
+
+def test_a_causal_hint_without_its_mask_is_refused() -> None:
+    x = torch.randn(1, 3, 8)
+    with pytest.raises(InvalidValue, match="attn_mask"):
+        SeparateAttention(nn.MultiheadAttention(8, 2, batch_first=True))(x, x, x, is_causal=True)
+
+
+def test_callable_rules_know_the_attention_that_was_built() -> None:
+    model, tokens = Encoder(), torch.zeros(1, 7, dtype=torch.int64)
+    roles = roles_of(model, tokens, [(lambda _name, module: isinstance(module, nn.MultiheadAttention), "dense")])
+    assert {n.split(".")[-1] for n in roles.transform} == {"linear1", "linear2"}

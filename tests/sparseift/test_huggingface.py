@@ -12,7 +12,7 @@ from sparseift.errors import InvalidValue
 from sparseift.flops import count
 from sparseift.layers import assign_roles
 from sparseift.masks.state import masks_of
-from sparseift.transformation import transform
+from sparseift.transformation import roles_of, transform
 from sparseift.widening import widen
 
 TOKENS = {"input_ids": torch.arange(8)[None]}
@@ -201,3 +201,19 @@ def test_what_cannot_be_widened_is_refused_with_advice() -> None:
     with pytest.raises(InvalidValue, match="Linear is no Hugging Face model or config"):
         huggingface.widener(nn.Linear(2, 2))
     assert not huggingface.is_one(nn.Linear(2, 2))
+
+
+def test_a_model_inside_another_keeps_its_roles() -> None:
+    class Wrapped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bert = transformers.BertModel(transformers.BertConfig(vocab_size=50, **BERT))
+            self.inner, self.head = nn.Linear(16, 16), nn.Linear(16, 2)
+
+        def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
+            return self.head(self.inner(self.bert(input_ids).pooler_output))
+
+    roles = roles_of(Wrapped(), TOKENS)
+    assert "bert.pooler.dense" in roles.dense
+    assert len(roles.transform) == 13
+    assert roles.transform[-1] == "inner"

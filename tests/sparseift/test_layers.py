@@ -60,12 +60,12 @@ def test_every_dense_layer_has_its_reason() -> None:
     roles = roles_of(model, X)
     assert roles.transform == ("0.free", "0.head", "1")
     assert roles.dense == {
-        "0.stem": "it is the stem or the head",
+        "0.stem": "it is a stem or a head",
         "0.one": "its weight is tied to another module's",
         "0.two": "its weight is tied to another module's",
         "0.idle": "the forward does not use it",
         "2": "it is a subclass, Special, whose maker may read its weight",
-        "3": "it is the stem or the head",
+        "3": "it is a stem or a head",
     }
     assert roles_of(model, X, [("2", "transform")]).transform == ("0.free", "0.head", "1", "2")
 
@@ -161,3 +161,80 @@ def test_depthwise_layers_are_masked_only_when_asked_for() -> None:
         assert assign_roles(model, counted, replacing=replacing).transform == ("2",)
         assert assign_roles(model, counted, [("1", "mask")], replacing=replacing).mask_only == ("1",)
         assert "1" not in assign_roles(model, counted, [("2", "mask"), ("3", "transform"), ("1", "dense")]).transform
+
+
+class TwoHeads(nn.Module):
+    """Two towers, two heads, a token that comes before the stem, and a layer that is used twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token = nn.Parameter(torch.zeros(1, 1, 32))
+        self.left, self.right = nn.Linear(16, 32), nn.Linear(16, 32)
+        self.twice, self.inner = nn.Linear(32, 32), nn.Linear(32, 32)
+        self.classes, self.boxes = nn.Linear(32, 10), nn.Linear(32, 4)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        token = self.token.expand(len(x), 1, 32)
+        x = torch.cat([token, (self.left(x) + self.right(x)).unsqueeze(1)], 1)
+        x = self.twice(self.inner(self.twice(x)))
+        return self.classes(x[:, 0]), self.boxes(x[:, 1])
+
+
+def test_every_stem_and_every_head_stays_dense() -> None:
+    roles = roles_of(TwoHeads(), X)
+    assert roles.transform == ("twice", "inner")
+    assert set(roles.dense) == {"left", "right", "classes", "boxes"}
+
+
+def test_a_head_that_is_also_used_before_is_a_head() -> None:
+    shared = nn.Linear(16, 16)
+    model = nn.Sequential(nn.Linear(16, 16), shared, nn.Linear(16, 16), shared)
+    assert roles_of(model, X).transform == ("2",)
+
+
+def test_layers_with_hooks_and_computed_weights_stay_dense() -> None:
+    model = nn.Sequential(*(nn.Linear(16, 16) for _ in range(4)), nn.Linear(16, 2))
+    model[1].register_forward_hook(lambda _module, _inputs, _output: None)
+    nn.utils.parametrizations.spectral_norm(model[2])
+    before = {n: v.clone() for n, v in model.state_dict().items()}
+    roles = roles_of(model, X)
+    assert roles.transform == ("3",)
+    assert roles.dense["1"] == "it has hooks, which would go with it"
+    assert roles.dense["2"] == "its weight is computed by a parametrization"
+    assert all(torch.equal(v, before[n]) for n, v in model.state_dict().items())
+
+
+def test_a_layer_that_is_reached_by_another_way_is_refused() -> None:
+    class Aside(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.c, self.d = (nn.Linear(16, 16) for _ in range(4))
+            self.steps = [self.b]
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.d(self.c(self.steps[0](self.a(x))))
+
+    model = Aside()
+    with pytest.raises(InvalidValue, match=r"does not call 'b' through its module.*\('b', 'dense'\)"):
+        transform(model, "sparse_factorized", 0.5, X)
+    assert type(model.b) is nn.Linear
+    transform(model, "sparse_factorized", 0.5, X, rules=[("b", "dense")])
+
+
+@pytest.mark.parametrize("rule", ["2", (1, "dense"), ("2",)])
+def test_what_is_no_rule_is_refused(rule: object) -> None:
+    with pytest.raises(InvalidValue, match="is no rule"):
+        roles_of(mlp(), X, [rule])  # type: ignore[list-item]
+
+
+def test_a_builder_that_does_not_widen_is_refused() -> None:
+    with pytest.raises(InvalidValue, match="does not widen"):
+        widen(lambda _width: mlp(32), 0.75, X, width=32)
+
+
+def test_rules_and_plans_draw_nothing_at_random() -> None:
+    model = nn.Sequential(nn.Linear(16, 32), nn.TransformerEncoderLayer(32, 2, 64, batch_first=True), nn.Linear(32, 2))
+    x, state = torch.zeros(1, 5, 16), torch.get_rng_state()
+    roles_of(model, x)
+    plan_transform(model, "sparse_doped", 0.5, x)
+    assert torch.equal(torch.get_rng_state(), state)

@@ -60,8 +60,7 @@ def test_a_block_takes_and_gives_what_the_layer_did(family: str, inner: nn.Conv2
     try:
         point = transform(model, family, 0.5, x[:1])
     except Infeasible as refusal:
-        assert "%" in str(refusal)
-        return
+        pytest.fail(str(refusal))
     assert isinstance(model[2], BLOCKS[family])
     assert model[:3](x).shape == shape
     assert abs(nonzero_flops(count(model, x[:1]), masks_of(model)) / dense - 1) <= TOLERANCE
@@ -216,8 +215,12 @@ def test_fresh_weights_take_the_replaced_layers_scale(scale: float) -> None:
     nn.init.normal_(layer.weight, std=scale)
     x = torch.randn(512, 256)
     dense = layer(x).detach().var()
-    assert Factorized(layer, 128, "identity").u.weight.detach().std() == pytest.approx(scale, rel=0.02)
-    for block, masked in ((Parallel(layer, 4, "identity"), 0.25), (Doped(layer, 96, "identity"), 0.25)):
+    for block, masked in (
+        (Parallel(layer, 4, "identity"), 0.25),
+        (Doped(layer, 96, "identity"), 0.25),
+        (Factorized(layer, 512, "identity"), 0.25),
+        (Factorized(layer, 128, "identity"), 1.0),  # dense factors of equal FLOPs: the low-rank control
+    ):
         for name in block.masked:  # as a mask of density 1 - s leaves it, with s = .75
             weight = block.get_parameter(name)
             weight.data.mul_(torch.rand_like(weight) < masked)
