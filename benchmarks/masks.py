@@ -148,9 +148,7 @@ def main() -> None:
     for case, (name, model_arguments, shape, *_) in CASES.items():
         model, _ = build_sparse(catalog.get("model", name), model_arguments, shape, "sparse_wide", 0.75)
         masked = sum(m.numel() for m in masks_of(model).values())
-        print(
-            f"  {case}: sparse_wide at .75, {masked:,} masked of {sum(p.numel() for p in model.parameters()):,}"
-        )
+        print(f"  {case}: sparse_wide at .75, {masked:,} masked of {sum(p.numel() for p in model.parameters()):,}")
     step_overhead(arguments.device, arguments.rounds)
     update_time(arguments.device, arguments.rounds)
 

@@ -46,6 +46,7 @@ class IdleEngine:
         return frozenset()
 
     def death(self, attempt_id: int) -> Death | None:
+        del attempt_id
         return None
 
     def kill(self, attempt_ids: Collection[int]) -> None:
