@@ -31,7 +31,6 @@ class Attribution(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
     Attributes:
         weight_free: FLOPs of operators that read no parameter.
         ends: where the network begins and ends.
-        activation_bytes: written by all operators.
     """
 
     def __init__(self, parameters: Mapping[str, Tensor], others: Iterable[Tensor]) -> None:
@@ -44,7 +43,6 @@ class Attribution(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         self.routed: set[str] = set()
         self.weight_free = 0
         self.ends = Ends()
-        self.activation_bytes = 0
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -69,7 +67,6 @@ class Attribution(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
             self.ends.pass_through(read - self.known, map(storage_of, written), None, table)
         if func._schema.is_mutable and tensors:
             self.ends.written_in_place(storage_of(tensors[0]), read - self.known)
-        self.activation_bytes += sum(t.numel() * t.itemsize for t in written)
         return out
 
     def name_of(self, tensor: Tensor) -> str | None:

@@ -34,6 +34,8 @@ DATASETS = {
     "digits": "sparseift.datasets.digits:DIGITS",
     "cifar10": "sparseift.datasets.cifar10:CIFAR10",
     "sotu": "sparseift.datasets.sotu:SOTU",
+    "cifar100": "sparseift.datasets.cifar100:CIFAR100",
+    "wikitext103": "sparseift.datasets.wikitext103:WIKITEXT103",
 }
 
 

@@ -33,8 +33,6 @@ class FlopCount:
             cross attention, a slice of a weight, routed experts): they have no uses, so no mask's savings can be told.
         stems, heads: parameters whose input depends on no other (an embedding that is looked up counts as one before),
             and those whose output no other reads.
-        activation_bytes: written by all operators of the forward, per sample: an upper estimate of what a backward
-            keeps.
     """
 
     weights: dict[str, Weight]
@@ -42,7 +40,6 @@ class FlopCount:
     uneven: dict[str, int]
     stems: tuple[str, ...]
     heads: tuple[str, ...]
-    activation_bytes: int
 
     @property
     def total(self) -> int:
@@ -94,7 +91,7 @@ def _count(model: nn.Module, stand_ins: StandIns, example: Example) -> FlopCount
         else:
             weights[name] = Weight(name, tuple(stand_ins.parameters[name].shape), uses)
     stems, heads = tuple(attribution.ends.stems), attribution.ends.heads
-    return FlopCount(weights, attribution.weight_free, uneven, stems, heads, attribution.activation_bytes)
+    return FlopCount(weights, attribution.weight_free, uneven, stems, heads)
 
 
 @contextmanager

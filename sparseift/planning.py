@@ -132,7 +132,9 @@ def _memory_bytes(
         )
         optimizer = "adamw" if shape.task == "text" else "sgd_momentum"  # of the recipes
         memory = training_memory(model, example_of(shape), batch, optimizer=optimizer, loss=_cross_entropy)
-        return memory.total + point.parameters  # a mask's byte for every weight, at most
+        return (
+            memory.total + 2 * point.parameters
+        )  # a mask and what was ever active: a byte each for every weight, at most
 
     return max(map(estimate, largest.values()))
 

@@ -138,12 +138,16 @@ class Budget:
         confirm_seeds: fresh seeds on which dense and the best configuration of each family are trained in the end;
             only these are reported as the answer.
         wall_time_s: seconds that the job is running; waiting in the queue and pauses do not count.
-        device_hours: hours of slots that its attempts held, lost ones too.
+        device_hours: hours that its attempts held, lost ones too, each by its slot's share of a device: four slots of
+            one GPU use one in an hour. On a CPU a slot counts as a device.
         training_flops: of all trials, as far as they came; work that a lost attempt did twice counts once.
         when_spent: what becomes of search trials that run when a limit is reached: "finish" or "stop". The
             confirmations follow: their expected cost is kept back from each limit while the search goes on.
         failures_allowed: trials of the search that may fail by a mistake, for want of memory or by a time limit before
             the job is given up; None: half of `search_trials`. Divergence is a result, not a failure.
+        early_stopping: "median" ends a search trial that is worse at an evaluation, from half of a dense training's
+            FLOPs on, than the median of its family's earlier trials at equal training FLOPs; it counts as one of
+            `search_trials`, and has no value. "none" trains every trial to its end.
     """
 
     search_trials: int = 24
@@ -153,6 +157,7 @@ class Budget:
     training_flops: float | None = None
     when_spent: Literal["finish", "stop"] = "finish"
     failures_allowed: int | None = None
+    early_stopping: Literal["none", "median"] = "none"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from sparseift.errors import DataError
 
 TRAIN_SAMPLES, TEST_SAMPLES = 50_000, 10_000
 SAMPLES_PER_FILE = 10_000
+BATCHES = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
 # Everything that a pickled array of numpy 1 or 2 names; nothing here runs code of the file's choice.
 _ALLOWED = {
     ("numpy", "ndarray"),
@@ -55,24 +56,27 @@ def read_tarball(path: Path) -> Arrays:
     return _checked(path, rows.transpose(0, 3, 1, 2), classes)
 
 
-def read_pickles(folder: Path) -> Arrays:
-    """Read `cifar-10-batches-py` through an unpickler that admits arrays only.
+def read_pickles(folder: Path, names: tuple[str, ...] = BATCHES, key: bytes = b"labels", classes: int = 10) -> Arrays:
+    """Read `cifar-10-batches-py`, or `cifar-100-python`, through an unpickler that admits arrays only.
+
+    Args:
+        names: of the files, in order, the test part's last. key: of their labels, which lie in [0, classes).
 
     Raises:
         DataError: a file is missing, corrupt, or holds more than arrays, lists and strings.
     """
     pixels: list[NDArray[Any]] = []
     labels: list[int] = []
-    for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]:
+    for name in names:
         try:
             with (folder / name).open("rb") as file:
                 batch = _ArraysOnly(file, encoding="bytes").load()
             data = np.asarray(batch[b"data"], dtype=np.uint8)
             pixels.append(data.reshape(len(data), 3, 32, 32))
-            labels.extend(batch[b"labels"])
+            labels.extend(batch[key])
         except Exception as error:  # a corrupt pickle may raise whatever it likes
-            raise DataError(f"{folder / name} is missing or no CIFAR-10 batch ({error}).") from error
-    return _checked(folder, np.concatenate(pixels), np.array(labels, dtype=np.int64))
+            raise DataError(f"{folder / name} is missing or no CIFAR-{classes} batch ({error}).") from error
+    return _checked(folder, np.concatenate(pixels), np.array(labels, dtype=np.int64), classes)
 
 
 class _ArraysOnly(pickle.Unpickler):
@@ -82,12 +86,14 @@ class _ArraysOnly(pickle.Unpickler):
         return super().find_class(module.replace("numpy.core", "numpy._core"), name)
 
 
-def _checked(path: Path, pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> Arrays:
+def _checked(path: Path, pixels: NDArray[np.uint8], labels: NDArray[np.int64], classes: int = 10) -> Arrays:
     samples = TRAIN_SAMPLES + TEST_SAMPLES
     if (
         pixels.shape != (samples, 3, 32, 32)
         or labels.shape != (samples,)
-        or not set(np.unique(labels)) <= set(range(10))
+        or not set(np.unique(labels)) <= set(range(classes))
     ):
-        raise DataError(f"{path} holds {len(pixels)} images and {len(labels)} labels; CIFAR-10 has {samples} of each.")
+        raise DataError(
+            f"{path} holds {len(pixels)} images and {len(labels)} labels; CIFAR-{classes} has {samples} of each."
+        )
     return {"pixels": np.ascontiguousarray(pixels), "labels": labels}

@@ -12,8 +12,9 @@ from sparseift import catalog
 from sparseift.building import build_sparse, example_of, ladder_arguments
 from sparseift.cards import DatasetCard, ModelCard
 from sparseift.datasets.splits import Splits
+from sparseift.errors import InvalidValue
 from sparseift.flops import count, nonzero_flops
-from sparseift.masks.schedules import MaskSchedule
+from sparseift.masks.schedules import SEARCHABLE_METHODS, MaskSchedule
 from sparseift.masks.state import masks_of, sparsity_of
 from sparseift.records import Progress, TrialResult, TrialSpec, derive_seed
 from sparseift.training import language, vision
@@ -52,6 +53,7 @@ def run(
         Stopped: `should_stop` said so; a checkpoint was saved.
         Diverged: the loss is no longer finite.
         CheckpointError: `resume_from` cannot be read or is another trial's.
+        InvalidValue: the schedule has a density ramp, which no job can ask for.
         DataError, UnknownName, InvalidValue, NothingToTransform, Infeasible: as planning would have said.
     """
     place = torch.device(device)
@@ -76,6 +78,12 @@ def _run(trial: TrialSpec, data_folder: Path, device: torch.device, outlets: Out
     card: ModelCard = catalog.get("model", trial.model.name)
     configuration = trial.configuration
     schedule = configuration.schedule or MaskSchedule(method="static")
+    if schedule.ramp is not None:  # sizes are solved for one density, and FLOPs counted at it
+        raise InvalidValue(
+            f"The schedule of a trial ('{schedule.method}') has a density ramp. Trials keep their density, so that "
+            f"they have equal FLOPs at every step; the methods are {', '.join(SEARCHABLE_METHODS)}. Ramps are for "
+            "sparseift.MaskTrainer."
+        )
     arguments, ratio = card.resolve(trial.model.arguments), 1.0
     if configuration.flop_multiple != 1.0:  # a rung of the ladder: the dense model, wider
         arguments, ratio = ladder_arguments(card, arguments, shape, configuration.flop_multiple, trial.scope)

@@ -250,5 +250,7 @@ def test_bad_trials_are_refused_before_training(tmp_path: Path, data_folder: Pat
     refused(InvalidValue, "takes images", model=Named("resnet"))
     refused(InvalidValue, "batch_size is 9999", training={"batch_size": 9999})
     refused(UnknownName, "no training setting", training={"epochs": 1})
+    ramp = MaskSchedule("granet", 2, t_end_fraction=0.75)
+    refused(InvalidValue, "has a density ramp", configuration=Configuration("sparse_wide", 0.5, ramp))
     with pytest.raises(DataError, match="data fetch cifar10"):
         Recorder().run(trial("images", "dense", 0.0, None, dataset=Named("cifar10")), tmp_path, None)
