@@ -4,15 +4,18 @@ Rules: only points at dense's FLOPs are compared. Where a family has confirmatio
 the search had chosen), only confirmed points can be best, and only those runs are reported: the best of many
 single runs is a lucky run. Without them the best is provisional. Points that the noise does not separate from
 the best are named. The best family of all is picked by the very runs that it is reported by, so its interval holds
-for all that it was picked from together.
+for all that it was picked from together. So does that of a family with several confirmed points (an extended search
+may name another), which else would be reported by the luckier one's runs.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 
-from analysis.points import CurvePoint, DensePoint
-from analysis.statistics import Difference, Noise, difference, pooled_noise, probability_best, within_noise
+from analysis.blocks import Contrasts, contrasts
+from analysis.points import CurvePoint, DensePoint, marked
+from analysis.shrinkage import chance_of
+from analysis.statistics import Difference, Noise, pooled_noise, within_noise
 from sparseift.records import Metric
 
 
@@ -23,7 +26,7 @@ class FamilyBest:
     Attributes:
         point: its best configuration.
         compared: how many iso-FLOP configurations of the family it was chosen from.
-        probability: that it is truly the family's best (`statistics.probability_best`, every run of each
+        probability: that it is truly the family's best (`shrinkage.chance_of`, every run of each
             configuration); None while no configuration has two seeds.
         tied_with: keys of the family's configurations within noise of it.
     """
@@ -42,8 +45,9 @@ class Winner:
     Attributes:
         point: its best configuration.
         gain: of it over dense, with an interval that holds for all `picked_from` together; its family's own row has
-            the plain one. None without dense.
-        picked_from: confirmed families, or else configurations, that were compared by the runs of `gain`.
+            one for that family's confirmed points. None without dense.
+        picked_from: confirmed configurations of all families, or else configurations, that were compared by the runs
+            of `gain`.
     """
 
     family: str
@@ -52,26 +56,34 @@ class Winner:
     picked_from: int
 
 
-def gain_over_dense(
-    point: CurvePoint,
-    dense: DensePoint | None,
-    metric: Metric,
-    noise: Noise | None = None,
-    comparisons: int = 1,
-) -> Difference | None:
-    """The point against dense, positive when better; None without dense or where it is not iso-FLOP.
+def over_dense(points: Sequence[CurvePoint], dense: DensePoint | None, metric: Metric) -> Contrasts | None:
+    """Differences to dense, positive when better; None without dense.
 
-    `noise` is the job's, `comparisons` how many points the interval must hold for together (`difference`).
+    Args:
+        points: all of the job's: those that are not iso-FLOP say nothing of its noise.
     """
-    if dense is None or not point.iso_flop:
+    if dense is None:
         return None
+    runs = (_by_seed(p, metric) for p in points if p.iso_flop)
+    return contrasts(_by_seed(dense, metric), runs, job_noise(points, dense))
+
+
+def gain_over_dense(
+    point: CurvePoint, against: Contrasts | None, metric: Metric, comparisons: int = 1
+) -> Difference | None:
+    """The point against dense; None without dense or where it is not iso-FLOP.
+
+    `comparisons` is how many points the interval must hold for together.
+    """
+    if against is None or not point.iso_flop:
+        return None
+    return against.difference(_by_seed(point, metric), comparisons)
+
+
+def _by_seed(point: CurvePoint | DensePoint, metric: Metric) -> dict[int, float]:
+    """The point's values by seed, higher is better."""
     sign = 1.0 if metric.direction == "maximize" else -1.0
-    return difference(
-        {s: sign * v for s, v in zip(point.seeds, point.values, strict=True)},
-        {s: sign * v for s, v in zip(dense.seeds, dense.values, strict=True)},
-        noise,
-        comparisons,
-    )
+    return {s: sign * v for s, v in zip(point.seeds, point.values, strict=True)}
 
 
 def verdict(gain: Difference | None) -> str:
@@ -98,22 +110,23 @@ def judge(
         it has not.
     """
     maximize = metric.direction == "maximize"
-    noise = job_noise(points, dense)
-    marked: dict[str, CurvePoint] = {p.configuration_key: p for p in points}
+    noise, against = job_noise(points, dense), over_dense(points, dense, metric)
+    judged: dict[str, CurvePoint] = {p.configuration_key: p for p in points}
     answers: list[FamilyBest] = []
     for family, group in groupby(sorted(points, key=lambda p: p.family), key=lambda p: p.family):
         compared = [p for p in group if p.iso_flop]
         if compared:
-            best, members = _judge_family(compared, noise, maximize)
-            for p in members:
-                marked[p.configuration_key] = replace(p, gain=gain_over_dense(p, dense, metric, noise))
-            chosen = marked[best.configuration_key]
-            tied = tuple(p.configuration_key for p in members if p.within_noise)
-            answers.append(
-                FamilyBest(family, chosen, len(compared), _probability(best, compared, noise, maximize), tied)
-            )
+            best, leaders = _best_and_leaders(compared, maximize)
+            tied = _within_noise(compared, best, noise)
+            confirmed = sum(p.confirmed for p in compared)
+            for p in compared:
+                key = p.configuration_key
+                gain = gain_over_dense(p, against, metric, max(1, confirmed) if p is best else 1)
+                judged[key] = marked(p, gain, key in leaders, p is best, key in tied)
+            chosen, chance = judged[best.configuration_key], _probability(best, compared, noise, maximize)
+            answers.append(FamilyBest(family, chosen, len(compared), chance, tuple(tied)))
     answers.sort(key=lambda a: (not a.point.confirmed, -a.point.mean if maximize else a.point.mean))
-    return tuple(marked[p.configuration_key] for p in points), tuple(answers)
+    return tuple(judged[p.configuration_key] for p in points), tuple(answers)
 
 
 def winner(
@@ -121,47 +134,42 @@ def winner(
 ) -> Winner | None:
     """The best family's answer with an interval that allows for its having been picked; None where there is none.
 
-    A confirmed one was picked from the confirmed families. A provisional one was picked from every configuration of
-    the families without confirmation.
+    A confirmed one was picked from every confirmed configuration: one of each family, or more where an extended search
+    named another. A provisional one was picked from every configuration of the families without confirmation.
     """
     if not best:
         return None
     first = best[0]
-    rivals = [a for a in best if a.point.confirmed == first.point.confirmed]
-    picked_from = len(rivals) if first.point.confirmed else sum(a.compared for a in rivals)
-    gain = gain_over_dense(first.point, dense, metric, job_noise(points, dense), picked_from)
+    if first.point.confirmed:
+        picked_from = sum(p.confirmed and p.iso_flop for p in points)
+    else:
+        picked_from = sum(a.compared for a in best)
+    gain = gain_over_dense(first.point, over_dense(points, dense, metric), metric, picked_from)
     return Winner(first.family, first.point, gain, picked_from)
 
 
-def _judge_family(
-    compared: Sequence[CurvePoint], noise: Noise | None, maximize: bool
-) -> tuple[CurvePoint, list[CurvePoint]]:
+def _best_and_leaders(compared: Sequence[CurvePoint], maximize: bool) -> tuple[CurvePoint, set[str]]:
+    """A family's best, and the keys of those that are the best at their sparsity."""
+
     def rank(p: CurvePoint) -> tuple[bool, float]:
         return p.confirmed, p.mean if maximize else -p.mean
 
-    best = max(compared, key=rank)
-    leaders = {level: max(group, key=rank) for level, group in _by_level(compared).items()}
-    members = [
-        replace(
-            p,
-            leads=leaders[p.level] is p,
-            is_best=p is best,
-            within_noise=p is not best and noise is not None and within_noise(p.values, best.values, noise),
-        )
-        for p in compared
-    ]
-    return best, members
-
-
-def _by_level(points: Sequence[CurvePoint]) -> dict[float, list[CurvePoint]]:
     levels: dict[float, list[CurvePoint]] = {}
-    for p in points:
+    for p in compared:
         levels.setdefault(p.level, []).append(p)
-    return levels
+    return max(compared, key=rank), {max(group, key=rank).configuration_key for group in levels.values()}
+
+
+def _within_noise(compared: Sequence[CurvePoint], best: CurvePoint, noise: Noise | None) -> dict[str, None]:
+    """Keys of those that the noise does not separate from the best, in their order."""
+    if noise is None:
+        return {}
+    others = (p for p in compared if p is not best)
+    return {p.configuration_key: None for p in others if within_noise(p.values, best.values, noise)}
 
 
 def _probability(best: CurvePoint, compared: Sequence[CurvePoint], noise: Noise | None, maximize: bool) -> float | None:
     if noise is None or noise.sd == 0:
         return None
-    chances = probability_best([p.all_values for p in compared], noise, maximize)
-    return chances[[p.configuration_key for p in compared].index(best.configuration_key)]
+    index = next(i for i, p in enumerate(compared) if p is best)
+    return chance_of(index, [p.all_values for p in compared], noise, maximize)

@@ -6,6 +6,7 @@ family dims the others.
 """
 
 import re
+from collections.abc import Callable, Sequence
 from textwrap import wrap
 from typing import Literal
 
@@ -16,6 +17,7 @@ from analysis.curve import Curve
 from analysis.labels import family_name, metric_title, short_family_name
 from analysis.layout import Range, dodges, levels, spread, x_range, y_range
 from analysis.palette import GROUNDS, Ground, Theme, look, order
+from analysis.pointing import Pointing
 from analysis.points import CurvePoint
 from analysis.units import difference_unit, interval_text, number, percent
 from sparseift.records import DENSE
@@ -27,10 +29,17 @@ LABEL_GAP = 18  # px between direct labels
 CHARACTER = 6.6  # px, of the 12 px type below, on average
 FONT = "'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif"
 DENSE_LABEL = "Dense"
+MOST_OTHERS = 600  # points drawn that do not lead: thousands would only overlap
 
 
 def iso_flop_chart(
-    curve: Curve, theme: Theme = "light", width: Width = 900, *, captioned: bool = False, paper: bool = True
+    curve: Curve,
+    theme: Theme = "light",
+    width: Width = 900,
+    *,
+    captioned: bool = False,
+    paper: bool = True,
+    link: Callable[[CurvePoint], str] | None = None,
 ) -> alt.LayerChart:
     """The chart of a curve in any state, empty ones included.
 
@@ -40,12 +49,14 @@ def iso_flop_chart(
         width: total pixels, or "container" to follow the page.
         captioned: with headline and caption inside the picture, as a picture alone needs them.
         paper: paint the theme's ground; else the page shows through.
+        link: where a click on a point leads.
     """
     ground = GROUNDS[theme]
-    scene = _scene(curve, theme, width)
+    scene = _scene(curve, theme, width, link)
     layers = [
         marks.dense_band(scene),
         marks.dense_rule(scene),
+        marks.reach(scene),
         marks.leaders(scene),
         marks.lines(scene),
         marks.intervals(scene),
@@ -81,6 +92,7 @@ def caption(curve: Curve) -> str:
         "Small: other mask schedules at that sparsity.": any(p.iso_flop and not p.leads for p in points),
         "Cross: not at dense's FLOPs, not compared.": any(not p.iso_flop for p in points),
         "Intervals that leave the chart are cut.": cut,
+        f"Of {len(points)} points, {len(thinned(points))} are drawn.": len(thinned(points)) < len(points),
     }
     return " ".join(words for words, holds in clauses.items() if holds)
 
@@ -104,12 +116,15 @@ def describe(curve: Curve) -> str:
     return " ".join(sentences)
 
 
-def _scene(curve: Curve, theme: Theme, width: Width) -> marks.Scene:
+def _scene(curve: Curve, theme: Theme, width: Width, link: Callable[[CurvePoint], str] | None) -> marks.Scene:
     ground, ticks = GROUNDS[theme], levels(curve)
     x, y = x_range(curve), y_range(curve)
     shift = dodges((p.family for p in curve.points), x)
     dense = [{"y": d.mean, "low": d.low, "high": d.high} for d in (curve.dense,) if d]
-    rows = [_point_row(p, curve, theme, p.sparsity + shift[p.family]) for p in curve.points]
+    rows = [
+        _point_row(p, curve, theme, p.sparsity + shift[p.family]) | ({"href": link(p)} if link else {})
+        for p in thinned(curve.points)
+    ]
     field = "text" if width == "container" else "short" if width < NARROW else "label"
     return marks.Scene(
         rows=rows,
@@ -119,12 +134,20 @@ def _scene(curve: Curve, theme: Theme, width: Width) -> marks.Scene:
         y_scale=alt.Scale(domain=[y.low, y.high], nice=False, zero=False),
         x_axis=_x_axis(ticks, ground),
         y_axis=_y_axis(curve),
-        hover=alt.selection_point(
-            name="hover", on="pointerover", clear="pointerout", nearest=True, fields=["family"], empty=True
-        ),
+        pointing=Pointing("family", f"datum.family === '{DENSE}'"),
         ground=ground,
         label_field=field,
     )
+
+
+def thinned(points: Sequence[CurvePoint], most: int = MOST_OTHERS) -> list[CurvePoint]:
+    """The points to draw: all that lead, are marked or are not comparable, and of the others so many, evenly."""
+    others = [p for p in points if p.iso_flop and not (p.leads or p.is_best)]
+    if len(others) <= most:
+        return list(points)
+    step = len(others) / most
+    kept = {id(others[int(i * step)]) for i in range(most)}
+    return [p for p in points if not p.iso_flop or p.leads or p.is_best or id(p) in kept]
 
 
 def _point_row(p: CurvePoint, curve: Curve, theme: Theme, x: float) -> marks.Row:

@@ -1,10 +1,14 @@
-"""The Curve: all that an iso-FLOP page shows, computed once; JSON, chart, table and notebook only draw it."""
+"""The Curve: all that an iso-FLOP page shows, computed once; JSON, chart, table and notebook only draw it.
+
+`findings` is the part that complete trials alone decide, and that takes long; `tell` adds how far the job is.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from analysis.best import FamilyBest, judge, winner
+from analysis.best import FamilyBest, Winner, judge, winner
+from analysis.equivalence import Multiplier, dense_sizes, equivalence
 from analysis.headline import headline, is_unfinished, progress_text
 from analysis.measurement import Measurement
 from analysis.points import CurvePoint, DensePoint, aggregate, aggregate_dense
@@ -74,6 +78,91 @@ def _point(value: Mapping[str, Any]) -> CurvePoint:
     return CurvePoint(**{**_tuples(value), "gain": gain})
 
 
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a job's complete trials say.
+
+    Attributes:
+        metric, dense, points, best, remarks: as in `Curve`; more may be remarked once the job has ended.
+        winner: the best family of all; None without a comparable point.
+        multiplier: the larger dense model that it equals; None without a ladder.
+    """
+
+    metric: Metric
+    dense: DensePoint | None
+    points: tuple[CurvePoint, ...]
+    best: tuple[FamilyBest, ...]
+    winner: Winner | None
+    remarks: tuple[str, ...]
+    multiplier: Multiplier | None = None
+
+
+def findings(
+    metric: Metric,
+    measurements: Sequence[Measurement],
+    configurations: Mapping[str, Mapping[str, Any]] | None = None,
+    schedules: Mapping[str, str] | None = None,
+) -> Findings:
+    """What complete trials say, in any order.
+
+    Args:
+        metric: of every value.
+        configurations: canonical configurations by key, so that points can name their mask schedule; or
+        schedules: its words, of configurations that were named before.
+    """
+    dense = aggregate_dense(measurements)
+    points, best = judge(aggregate(measurements, configurations or {}, schedules or {}), dense, metric)
+    first = winner(points, dense, metric, best)
+    equal = _multiplier(measurements, best, first, metric)
+    return Findings(metric, dense, points, best, first, remarks(best, first, points), equal)
+
+
+def _multiplier(
+    measurements: Sequence[Measurement], best: Sequence[FamilyBest], first: Winner | None, metric: Metric
+) -> Multiplier | None:
+    """Of the winner, with an interval that holds for all that it was picked from, as its gain's does."""
+    if first is None or not first.point.confirmed or not any(m.kind == "ladder" for m in measurements):
+        return None
+    rivals = [a.point for a in best if a.point.confirmed]
+    found = equivalence(dense_sizes(measurements), rivals, metric).multipliers
+    return next(m for m in found if m.key == first.point.configuration_key)
+
+
+def tell(
+    found: Findings,
+    job_id: str,
+    name: str,
+    plan: Plan,
+    *,
+    counts: Mapping[str, int],
+    expected_runs: int | None = None,
+    confirm_seeds: int | None = None,
+    provenance: Mapping[str, str] | None = None,
+) -> Curve:
+    """The curve of these findings; the arguments are those of `curve`."""
+    notes = found.remarks
+    if confirm_seeds is not None and not is_unfinished(counts, expected_runs):
+        notes = (*notes, *lost_seeds(found.dense, found.best, counts, confirm_seeds))
+    return Curve(
+        job_id=job_id,
+        name=name,
+        metric=found.metric,
+        dense=found.dense,
+        points=found.points,
+        best=found.best,
+        headline=headline(
+            found.metric, found.dense, found.winner, counts, expected_runs, confirm_seeds, found.multiplier
+        ),
+        remarks=notes,
+        progress=progress_text(counts, expected_runs),
+        counts=dict(counts),
+        expected_runs=expected_runs,
+        planned_levels=tuple(sorted({p.sparsity for p in plan.points if p.feasible})),
+        dense_training_flops=plan.dense_training_flops,
+        provenance=dict(provenance or {}),
+    )
+
+
 def curve(
     job_id: str,
     name: str,
@@ -99,25 +188,13 @@ def curve(
         configurations: canonical configurations by key, so that points can name their mask schedule.
         provenance: origin of the numbers, for exports.
     """
-    dense = aggregate_dense(measurements)
-    points, best = judge(aggregate(measurements, configurations or {}), dense, metric)
-    first = winner(points, dense, metric, best)
-    notes = remarks(best, first, points)
-    if confirm_seeds is not None and not is_unfinished(counts, expected_runs):
-        notes = (*notes, *lost_seeds(dense, best, counts, confirm_seeds))
-    return Curve(
-        job_id=job_id,
-        name=name,
-        metric=metric,
-        dense=dense,
-        points=points,
-        best=best,
-        headline=headline(metric, dense, first, counts, expected_runs, confirm_seeds),
-        remarks=notes,
-        progress=progress_text(counts, expected_runs),
-        counts=dict(counts),
+    return tell(
+        findings(metric, measurements, configurations),
+        job_id,
+        name,
+        plan,
+        counts=counts,
         expected_runs=expected_runs,
-        planned_levels=tuple(sorted({p.sparsity for p in plan.points if p.feasible})),
-        dense_training_flops=plan.dense_training_flops,
-        provenance=dict(provenance or {}),
+        confirm_seeds=confirm_seeds,
+        provenance=provenance,
     )

@@ -6,18 +6,20 @@ A gain is called one only where its interval clears zero.
 from collections.abc import Mapping
 
 from analysis.best import Winner, verdict
+from analysis.equivalence import Multiplier
 from analysis.labels import family_name
 from analysis.points import CurvePoint, DensePoint
 from analysis.statistics import Difference
 from analysis.units import difference_unit, number, percent, value_text
 from sparseift.records import Metric
 
-FINISHED = ("complete", "pruned", "infeasible", "failed", "cancelled")
+FINISHED = ("complete", "pruned", "failed", "cancelled")
+REFUSED = "infeasible"  # a point without sizes is recorded as a trial, and is no run
 
 
 def progress_text(counts: Mapping[str, int], expected: int | None) -> str:
-    """ "12 of 26 runs finished, 1 failed"; without runs "no run has started"."""
-    total = max(expected or 0, sum(counts.values()))
+    """ "12 of 26 runs finished, 1 failed"; without runs "no run has started". Refused points are no runs."""
+    total = max(expected or 0, _runs(counts))
     if not total:
         return "no run has started"
     done = sum(counts.get(state, 0) for state in FINISHED)
@@ -29,7 +31,7 @@ def progress_text(counts: Mapping[str, int], expected: int | None) -> str:
 
 def is_unfinished(counts: Mapping[str, int], expected: int | None) -> bool:
     """Whether more runs will come."""
-    return sum(counts.get(s, 0) for s in FINISHED) < max(expected or 0, sum(counts.values()))
+    return sum(counts.get(s, 0) for s in FINISHED) < max(expected or 0, _runs(counts))
 
 
 def gain_text(gain: Difference, unit: str) -> str:
@@ -56,8 +58,14 @@ def headline(
     counts: Mapping[str, int],
     expected: int | None,
     confirm_seeds: int | None = None,
+    multiplier: Multiplier | None = None,
 ) -> str:
-    """One sentence for every state of a job; `confirm_seeds` is how many were planned, if known."""
+    """One sentence for every state of a job.
+
+    Args:
+        confirm_seeds: how many were planned, if known.
+        multiplier: which larger dense model the best one equals; told where its gain is one and confirmed.
+    """
     progress = progress_text(counts, expected)
     if best is None:
         return _without_sparse(metric, dense, counts, expected)
@@ -67,13 +75,25 @@ def headline(
         value = value_text(best.point.mean, metric.unit)
         nothing = "no dense run to compare it with" + (" yet" if unfinished else "")
         return f"{what} reaches {value}; {nothing} ({progress})."
-    text = f"{what}: {gain_text(best.gain, metric.unit)}"
+    text = f"{what}: {gain_text(best.gain, metric.unit)}{equivalence_text(best, multiplier)}"
     if not best.point.confirmed:
         how = "provisional until confirmed" if unfinished else "not confirmed"
         return f"{text}, {how} on fresh seeds; {progress}."
     if unfinished:
         return f"{text}, on fresh seeds so far; {progress}."
     return f"{text}, {_confirmation(best.point, best.gain, confirm_seeds)}."
+
+
+def equivalence_text(best: Winner, multiplier: Multiplier | None) -> str:
+    """ ", as good as a dense model of 2.1× [1.8, 2.5] the FLOPs"; or "" where there is no such model to name."""
+    told = best.point.confirmed and verdict(best.gain) == "better"
+    if not told or multiplier is None or multiplier.value is None:
+        return ""
+    low, high = multiplier.low, multiplier.high
+    if low is None and high is None:
+        return ""
+    ends = f"at most {high:.1f}" if low is None else f"at least {low:.1f}" if high is None else f"{low:.1f}, {high:.1f}"
+    return f", as good as a dense model of {multiplier.value:.1f}× [{ends}] the FLOPs"
 
 
 def _without_sparse(metric: Metric, dense: DensePoint | None, counts: Mapping[str, int], expected: int | None) -> str:
@@ -99,6 +119,10 @@ def _confirmation(point: CurvePoint, gain: Difference, confirm_seeds: int | None
     if found == 1:
         return "on one fresh seed"
     return "confirmed on fresh seeds" if gain.low is not None else "on fresh seeds"
+
+
+def _runs(counts: Mapping[str, int]) -> int:
+    return sum(n for state, n in counts.items() if state != REFUSED)
 
 
 def _seeds(n: int) -> str:

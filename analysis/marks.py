@@ -6,11 +6,10 @@ from typing import Any
 import altair as alt
 
 from analysis.palette import Ground
-from sparseift.records import DENSE
+from analysis.pointing import Pointing
 
 Row = dict[str, Any]
 TOOLTIP = ("Sparsity", "Mean", "Against dense", "Seeds", "Mask schedule", "FLOPs")
-DIMMED = 0.16  # opacity of families that are not pointed at
 NARROW_WINDOW = 640  # px, below which a chart that follows its page writes short labels
 LABEL_OFFSET = 14  # px between the plot's edge and a label
 
@@ -34,7 +33,7 @@ class Scene:
         rows: one per point (`charts.point_row`); labels: one per direct label (`charts.label_rows`).
         dense: at most one row with y, low, high.
         x_scale, y_scale, x_axis, y_axis: shared by every layer.
-        hover: the selection of the family pointed at.
+        pointing: at a family; dense is never dimmed, so that it stays to be compared with.
         label_field: which field of `labels` is written.
     """
 
@@ -45,7 +44,7 @@ class Scene:
     y_scale: alt.Scale
     x_axis: alt.Axis
     y_axis: alt.Axis
-    hover: alt.Parameter
+    pointing: Pointing
     ground: Ground
     label_field: str
 
@@ -62,14 +61,19 @@ class Scene:
         """The rows of these roles as inline data."""
         return inline([r for r in self.rows if r["role"] in roles])
 
+    @property
+    def link(self) -> dict[str, Any]:
+        """The channel of where a click leads, if the rows say so."""
+        return {"href": alt.Href("href:N")} if self.rows and "href" in self.rows[0] else {}
+
     def dim(self, opacity: float = 1.0) -> alt.OpacityValue:
-        """Opacity that falls for the families that are not pointed at; dense stays to be compared with."""
-        stays = {"or": [{"param": self.hover.name}, f"datum.family === '{DENSE}'"]}
-        return alt.OpacityValue(min(opacity, DIMMED), condition={"test": stays, "value": opacity})
+        """Opacity that falls for the families that are not pointed at."""
+        return self.pointing.dim(opacity)
 
 
 COLOUR = alt.Color("colour:N", scale=None)
 SHAPE = alt.Shape("shape:N", scale=None)
+TOOLTIPS = [alt.Tooltip("label:N", title="Family"), *(alt.Tooltip(f"{t}:N") for t in TOOLTIP)]
 
 
 def dense_band(scene: Scene) -> alt.Chart:
@@ -125,8 +129,15 @@ def others(scene: Scene) -> alt.Chart:
         fill=alt.Fill("fill:N", scale=None),
         size=alt.condition("datum.role === 'excluded'", alt.value(70), alt.value(26)),
         opacity=scene.dim(0.55),
-        tooltip=[alt.Tooltip("label:N", title="Family"), *(alt.Tooltip(f"{t}:N") for t in TOOLTIP)],
+        **scene.link,
+        tooltip=TOOLTIPS,
     )
+
+
+def reach(scene: Scene) -> alt.Chart:
+    """What finds the nearest point of the lines; tooltips show from afar too."""
+    rows = [r for r in scene.rows if r["role"] == "lead"]
+    return scene.pointing.reach(rows, x=scene.x, y=scene.along_y(), tooltip=TOOLTIPS)
 
 
 def rings(scene: Scene) -> alt.Chart:
@@ -156,8 +167,9 @@ def leads(scene: Scene) -> alt.Chart:
         stroke=COLOUR,
         fill=alt.Fill("fill:N", scale=None),
         opacity=scene.dim(),
-        tooltip=[alt.Tooltip("label:N", title="Family"), *(alt.Tooltip(f"{t}:N") for t in TOOLTIP)],
-    ).add_params(scene.hover)
+        **scene.link,
+        tooltip=TOOLTIPS,
+    ).add_params(scene.pointing.over)
 
 
 def labels(scene: Scene) -> alt.Chart:

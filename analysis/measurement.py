@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 
 Kind = Literal["baseline", "search", "confirm", "ladder"]
 KINDS: tuple[Kind, ...] = ("baseline", "search", "confirm", "ladder")
+Cost = Literal["forward_flops", "executed_flops", "training_flops", "parameters", "nonzero_parameters", "seconds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +45,22 @@ class Measurement:
     def from_json(cls, value: dict[str, Any]) -> Self:
         """The inverse of `to_json`."""
         return cls(**value)
+
+
+@dataclass(frozen=True, slots=True)
+class MaskHistory:
+    """What one complete trial's masks did.
+
+    Attributes:
+        value: the metric on the validation split (the data set's unit).
+        churn: mean over its mask updates, of the share of active weights replaced; None where masks never changed.
+        itop: at the end, the share of maskable weights that were ever active; None for dense.
+    """
+
+    trial_id: int
+    family: str
+    sparsity: float
+    seed: int
+    value: float
+    churn: float | None
+    itop: float | None

@@ -16,7 +16,8 @@ def remarks(best: Sequence[FamilyBest], winner: Winner | None, points: Sequence[
         kind = "configuration" if compared == 1 else "configurations"
         notes.append(f"{compared} {kind} compared, over {len(best)} {'family' if len(best) == 1 else 'families'}.")
     if winner and winner.picked_from > 1 and winner.gain and winner.gain.low is not None:
-        among = "families" if winner.point.confirmed else "configurations"
+        alone = winner.picked_from == sum(a.point.confirmed for a in best)  # one of each
+        among = "families" if alone else "confirmed configurations" if winner.point.confirmed else "configurations"
         notes.append(f"The headline's interval is widened for the best of {winner.picked_from} {among}.")
     notes += [_tie_text(a) for a in best if a.tied_with]
     if winner and not winner.point.confirmed and compared > 1:

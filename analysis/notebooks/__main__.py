@@ -1,4 +1,8 @@
-"""`python -m analysis.notebooks`: serve the notebooks on loopback, reading a service over HTTP."""
+"""`python -m analysis.notebooks`: serve the notebooks, reading a service over HTTP.
+
+On loopback they are as open as the service: where it wants tokens, viewers sign in with theirs. On any other address
+viewers always sign in, and only through a proxy that ends TLS.
+"""
 
 import argparse
 import os
@@ -18,9 +22,10 @@ GRACE_S = 3  # given to open pages when the server ends
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or Ctrl-C; 2 and one sentence where it cannot."""
     options = _parser().parse_args(arguments)
-    if not _is_loopback(options.host):
+    if not _is_loopback(options.host) and not (options.behind_tls_proxy and options.trusted_host):
         return _refuse(
-            f"--host is {options.host}; notebooks have no login yet and listen on loopback only (127.0.0.1)."
+            f"--host is {options.host}; beyond loopback (127.0.0.1) notebooks listen only with --behind-tls-proxy and "
+            "--trusted-host NAME, so that no token crosses the network in the clear."
         )
     if not options.api.startswith(("http://", "https://")):
         return _refuse(f"--api is {options.api}; it must be an address such as {DEFAULT_URL}.")
@@ -34,7 +39,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from analysis.notebooks.server import build  # marimo: a second, for which no refusal should wait
 
     config = uvicorn.Config(
-        build((options.host,)), log_level="warning", timeout_graceful_shutdown=GRACE_S, server_header=False
+        build(
+            (options.host, *options.trusted_host),
+            api=options.api,
+            login=not _is_loopback(options.host),
+            tls_only=options.behind_tls_proxy,
+        ),
+        log_level="warning",
+        timeout_graceful_shutdown=GRACE_S,
+        server_header=False,
+        proxy_headers=options.behind_tls_proxy,  # else anybody could name another address and scheme
+        forwarded_allow_ips=options.proxy_address or ["127.0.0.1"],
     )
     with listener:
         uvicorn.Server(config).run(sockets=[listener])
@@ -48,8 +63,15 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"Example: python -m analysis.notebooks --api {DEFAULT_URL} --port 8001",
     )
     parser.add_argument("--api", default=os.environ.get(VARIABLE, DEFAULT_URL), help="address of the service")
-    parser.add_argument("--host", default="127.0.0.1", help="loopback address to listen on")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=8001, choices=range(1, 65536), metavar="PORT")
+    parser.add_argument("--behind-tls-proxy", action="store_true", help="a proxy ends TLS and says so in X-Forwarded-*")
+    parser.add_argument(
+        "--proxy-address", action="append", default=[], metavar="IP", help="of that proxy (default: 127.0.0.1)"
+    )
+    parser.add_argument(
+        "--trusted-host", action="append", default=[], metavar="NAME", help="a name that viewers' browsers ask for"
+    )
     return parser
 
 

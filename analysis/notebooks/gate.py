@@ -5,6 +5,7 @@ What it holds off, on a machine where any web page may send requests to loopback
     foreign pages       WebSockets and whatever is not a GET need an Origin equal to the Host (cookies ignore ports)
     anonymous sockets   all but the page itself and its static files needs the cookie that the page set
     stolen sessions     a marimo session belongs to the cookie that first named it
+    strangers           where the service wants tokens, everything but the login needs one (`login`, `access`)
     leaking pages       a Content-Security-Policy lets the page talk to this origin alone
 """
 
@@ -14,14 +15,19 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
-from starlette.responses import PlainTextResponse
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from analysis.notebooks import login, vault
+from analysis.notebooks.access import Access
+from analysis.notebooks.shell import PAGES
+from analysis.notebooks.vault import COOKIE as COOKIE
+
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
-COOKIE = "sparseift_viewer"
 REMEMBERED_SESSIONS = 4096
 YEAR_S = 31_536_000
 POLICY = (
@@ -42,11 +48,13 @@ class Gate:
 
     Args:
         app: what is behind the gate.
+        access: whether viewers must sign in.
         hosts: names beside the loopback ones that the Host header may carry.
+        tls_only: a proxy ends TLS before this server: what comes in the clear is refused.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str] = ()) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, access: Access, hosts: Iterable[str] = (), *, tls_only: bool = False) -> None:
+        self._app, self._access, self._tls_only = app, access, tls_only
         self._hosts = LOOPBACK_NAMES | set(hosts)
         self._key = secrets.token_bytes(32)  # cookies end with the process
         self._owners: OrderedDict[str, str] = OrderedDict()  # marimo session -> viewer
@@ -58,30 +66,62 @@ class Gate:
             return
         viewer = self._viewer(scope)
         refusal = self._refusal(scope, viewer)
+        fresh = self._new_cookie()
+        if refusal is None and scope["type"] == "http" and scope["path"] in login.PATHS:
+            answer = await login.answer(Request(scope, receive), self._value(viewer), fresh, self._access)
+            await answer(scope, receive, self._sender(scope, viewer, fresh, send))
+            return
+        if refusal is None and not _is_static(scope["path"]) and not await self._is_admitted(viewer):
+            if scope["type"] == "http" and _is_page(scope["path"]):
+                query = scope["query_string"].decode("latin-1")
+                target = quote(scope["path"] + (f"?{query}" if query else ""), safe="")
+                await RedirectResponse(f"{login.LOGIN}?next={target}", status_code=303)(scope, receive, send)
+                return
+            refusal = "Sign in first."
+        is_open = _is_static(scope["path"]) or (scope["type"] == "http" and _is_page(scope["path"]))
+        if refusal is None and not is_open and not self._owns_sessions(viewer, scope):
+            refusal = "This session belongs to another viewer."
         if refusal is None:
-            await self._app(scope, receive, self._sender(scope, viewer, send))
+            await self._app(scope, receive, self._sender(scope, viewer, fresh, send))
         elif scope["type"] == "websocket":
             await receive()  # the handshake, which a close before accept answers with 403
             await send({"type": "websocket.close", "code": 1008, "reason": refusal})
         else:
             await PlainTextResponse(refusal, status_code=403)(scope, receive, send)
 
+    async def _is_admitted(self, viewer: str | None) -> bool:
+        """Whether the viewer may see pages: nobody must sign in, or it has with a token that is still live."""
+        if not await self._access.is_required():
+            return True
+        token = vault.get(self._value(viewer))
+        if not token:
+            return False
+        if await self._access.is_dead(token):
+            vault.remove(self._value(viewer))
+            return False
+        return True
+
     def _refusal(self, scope: Scope, viewer: str | None) -> str | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if _hostname(host) not in self._hosts:
             return f"This server answers on {', '.join(sorted(self._hosts))} only."
+        if self._tls_only and scope["scheme"] not in ("https", "wss"):
+            return "Ask through the proxy that ends TLS: this request came in the clear."
         reads = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
         if not reads and (origin := _authority(headers.get("origin", ""))) != host:
             return f"Pages of {origin or 'an unknown origin'} may not use these notebooks."
-        if reads and (_is_page(scope["path"]) or _is_static(scope["path"])):
+        if (_is_page(scope["path"]) and reads) or (_is_static(scope["path"]) and reads) or scope["path"] in login.PATHS:
             return None
         if viewer is None:
             return "Open the page first: its cookie is missing or from before a restart."
-        named = (headers.get("marimo-session-id"), QueryParams(scope["query_string"]).get("session_id"))
-        if not all(self._owns(viewer, session) for session in named if session):
-            return "This session belongs to another viewer."
         return None
+
+    def _owns_sessions(self, viewer: str | None, scope: Scope) -> bool:
+        """Whether the marimo sessions that a request names are the viewer's, or now become so."""
+        headers = Headers(scope=scope)
+        named = (headers.get("marimo-session-id"), QueryParams(scope["query_string"]).get("session_id"))
+        return all(viewer is not None and self._owns(viewer, session) for session in named if session)
 
     def _owns(self, viewer: str, session: str) -> bool:
         owner = self._owners.setdefault(session, viewer)
@@ -89,6 +129,14 @@ class Gate:
         while len(self._owners) > REMEMBERED_SESSIONS:
             self._owners.popitem(last=False)
         return owner == viewer
+
+    def _new_cookie(self) -> str:
+        name = secrets.token_urlsafe(32)  # 256 bits
+        return f"{name}.{self._sign(name)}"
+
+    def _value(self, viewer: str | None) -> str:
+        """The cookie that a viewer's browser holds; "" for none."""
+        return f"{viewer}.{self._sign(viewer)}" if viewer else ""
 
     def _sign(self, name: str) -> str:
         return hmac.new(self._key, name.encode(), hashlib.sha256).hexdigest()
@@ -102,18 +150,21 @@ class Gate:
         name, _, signature = cookie.value.partition(".") if cookie else ("", "", "")
         return name if name and hmac.compare_digest(signature, self._sign(name)) else None
 
-    def _sender(self, scope: Scope, viewer: str | None, send: Send) -> Send:
+    def _sender(self, scope: Scope, viewer: str | None, fresh: str, send: Send) -> Send:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                if scope["path"].startswith("/assets/") and message["status"] == 200:  # names carry a hash
+                is_asset = _within_page(scope["path"]).startswith("/assets/")  # their names carry a hash
+                if is_asset and message["status"] == 200:
                     headers["Cache-Control"] = f"public, max-age={YEAR_S}, immutable"
-                if _is_page(scope["path"]):
+                signed_in = "X-Sift-Cookie" in headers
+                if signed_in:
+                    del headers["X-Sift-Cookie"]
+                if _is_page(scope["path"]) or scope["path"] in login.PATHS:
                     headers.update(PAGE_HEADERS)
-                    if viewer is None:
-                        name = secrets.token_urlsafe(24)
-                        value = f"{COOKIE}={name}.{self._sign(name)}; Path=/; HttpOnly; SameSite=Strict"
-                        headers.append("Set-Cookie", value)
+                if signed_in or (_is_page(scope["path"]) and viewer is None):
+                    secure = "; Secure" if scope["scheme"] == "https" else ""
+                    headers.append("Set-Cookie", f"{COOKIE}={fresh}; Path=/; HttpOnly; SameSite=Strict{secure}")
             await send(message)
 
         return with_headers
@@ -135,9 +186,16 @@ def _authority(origin: str) -> str:
 
 
 def _is_page(path: str) -> bool:
-    return path == "/"
+    return path in PAGES or f"{path}/" in PAGES  # the latter is redirected
 
 
 def _is_static(path: str) -> bool:
     """marimo's own files, the same for everyone; the browser fetches manifest.json without cookies."""
+    path = _within_page(path)
     return path.startswith("/assets/") or (path.count("/") == 1 and path.endswith(STATIC_SUFFIXES)) or path == "/health"
+
+
+def _within_page(path: str) -> str:
+    """The path below its page's: "/best/ws" is "/ws" of that page."""
+    first = f"/{path.split('/')[1]}/" if path.count("/") > 1 else "/"
+    return path[len(first) - 1 :] if first in PAGES else path

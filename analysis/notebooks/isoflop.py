@@ -12,101 +12,55 @@ def _():
     import marimo as mo
 
     from analysis.charts import caption, iso_flop_chart
-    from analysis.notebooks import page
-    from analysis.notebooks.api import Api, ApiError
-    from analysis.render import html_table, render
-    from analysis.tables import best_table, point_table
+    from analysis.notebooks import curves, page
+    from analysis.notebooks.controls import Controls
+    from analysis.notebooks.live import INTERVALS, Live
+    from analysis.render import render
+    from analysis.tables import best_table
 
-    return Api, ApiError, best_table, caption, html_table, iso_flop_chart, mo, page, point_table, render
-
-
-@app.cell
-def _(Api, mo):
-    # States are set only to something new: then what shows them runs again, and nothing else does.
-    api, seen = Api.from_environment(), {}
-    parameters = mo.query_params() if mo.running_in_notebook() else {}
-    theme = "dark" if parameters.get("theme") == "dark" else "light"
-    get_wanted, set_wanted = mo.state(parameters.get("job"))
-    get_jobs, set_jobs = mo.state(())
-    get_job, set_job = mo.state(None)
-    get_curve, set_curve = mo.state(None)
-    get_problem, set_problem = mo.state(None)
-    refresh = mo.ui.refresh(options=["5s", "15s", "60s"], default_interval="15s")
-    return (
-        api,
-        get_curve,
-        get_job,
-        get_jobs,
-        get_problem,
-        get_wanted,
-        parameters,
-        refresh,
-        seen,
-        set_curve,
-        set_job,
-        set_jobs,
-        set_problem,
-        set_wanted,
-        theme,
-    )
+    return Controls, INTERVALS, Live, best_table, caption, curves, iso_flop_chart, mo, page, render
 
 
 @app.cell
-def _(ApiError, api, get_wanted, refresh, seen, set_curve, set_job, set_jobs, set_problem):
+def _(INTERVALS, Live, curves, mo):
+    live = Live(mo, curves.read)
+    get_frame, set_frame = mo.state(live.frame)
+    get_curve, set_curve = mo.state(live.data)
+    refresh = mo.ui.refresh(options=INTERVALS, default_interval="15s")
+    return get_curve, get_frame, live, refresh, set_curve, set_frame
+
+
+@app.cell
+def _(live, refresh, set_curve, set_frame):
     refresh
-
-    def show(setter, name, value):
-        if name not in seen or seen[name] != value:
-            seen[name] = value
-            setter(value)
-
-    try:
-        _jobs = tuple(api.jobs())
-        show(set_jobs, "jobs", _jobs)
-        _id = get_wanted() or (_jobs[0].id if _jobs else None)
-        _job, _curve = (api.job(_id), api.curve(_id)) if _id else (None, None)
-        show(set_job, "job", _job)
-        show(set_curve, "curve", _curve)
-        show(set_problem, "problem", None)
-    except ApiError as _error:
-        show(set_problem, "problem", str(_error))
+    live.follow(set_frame, set_curve)
     return
 
 
 @app.cell
-def _(get_job, get_jobs, mo, page, parameters, refresh, set_wanted):
-    _listed = [*get_jobs()]
-    if get_job() and get_job().id not in [_job.id for _job in _listed]:
-        _listed.append(get_job())  # an old one, from the address
-    _options = page.menu(_listed)
-    _current = next((_label for _label, _id in _options.items() if get_job() and _id == get_job().id), None)
-
-    def choose(job_id):
-        parameters.set("job", job_id)
-        set_wanted(job_id)
-
-    menu = mo.ui.dropdown(_options, value=_current, on_change=choose, allow_select_none=_current is None)
-    mo.vstack([mo.Html(page.STYLE), mo.hstack([menu, refresh], justify="space-between", wrap=True)])
+def _(Controls, get_frame, live, mo, refresh, set_curve, set_frame):
+    controls = Controls(mo, live, get_frame(), refresh, (set_frame, set_curve))
+    controls.shown(mo)
     return
 
 
 @app.cell
-def _(get_curve, get_job, get_jobs, get_problem, mo, page):
-    if get_curve() is None:
-        _shown = mo.Html(page.waiting(get_problem(), get_jobs()))
+def _(get_curve, get_frame, mo, page):
+    _frame, _curve = get_frame(), get_curve()
+    if _curve is None:
+        _shown = mo.Html(page.waiting(_frame.problem, _frame.jobs))
     else:
-        _stale = [mo.Html(page.stale(get_problem()))] if get_problem() else []
-        _shown = mo.vstack(
-            [*_stale, mo.Html(page.progress(get_job(), get_curve())), mo.Html(page.headline(get_curve()))]
-        )
+        _stale = [mo.Html(page.stale(_frame.problem))] if _frame.problem else []
+        _shown = mo.vstack([*_stale, mo.Html(page.progress(_frame.job, _curve)), mo.Html(page.headline(_curve))])
     _shown
     return
 
 
 @app.cell
-def _(caption, get_curve, iso_flop_chart, mo, page, theme):
+def _(caption, curves, get_curve, iso_flop_chart, live, mo, page):
     mo.stop(get_curve() is None)
-    chart = iso_flop_chart(get_curve(), theme, "container", paper=False)
+    _link = curves.linker(get_curve().job_id, live.theme)
+    chart = iso_flop_chart(get_curve(), live.theme, "container", paper=False, link=_link)
     mo.vstack(
         [
             mo.ui.altair_chart(chart, chart_selection=False, legend_selection=False),
@@ -117,29 +71,30 @@ def _(caption, get_curve, iso_flop_chart, mo, page, theme):
 
 
 @app.cell
-def _(best_table, get_curve, html_table, mo, page):
+def _(best_table, curves, get_curve, live, mo, page):
     mo.stop(get_curve() is None)
-    mo.Html(page.block(html_table(best_table(get_curve()), "Best sparsity per family")))
+    _link = curves.best_linker(get_curve(), live.theme)
+    mo.Html(page.table(best_table(get_curve()), "Best sparsity per family", link=_link))
     return
 
 
 @app.cell
-def _(get_curve, mo, page, point_table):
+def _(curves, get_curve, mo, page):
     mo.stop(get_curve() is None or not get_curve().points)
     _table = mo.ui.table(
-        point_table(get_curve()), selection=None, page_size=10, show_column_summaries=False, show_data_types=False,
-        show_download=False,
+        curves.every_point(get_curve()), selection=None, page_size=10, show_column_summaries=False,
+        show_data_types=False, show_download=False,
     )  # fmt: skip
     mo.vstack([mo.Html(page.block("<h2>Every configuration</h2>")), _table])
     return
 
 
 @app.cell
-def _(get_curve, mo, page, render, theme):
+def _(get_curve, get_frame, live, mo, page, render):
     mo.stop(get_curve() is None)
 
     def file(form, media_type):
-        data = lambda: render(get_curve(), form, theme)  # noqa: E731 (drawn when it is asked for)
+        data = lambda: render(get_curve(), form, live.theme)  # noqa: E731 (drawn when it is asked for)
         return mo.download(data, f"{get_curve().job_id}.{form}", media_type, label=form.upper())
 
     _files = [
@@ -148,7 +103,8 @@ def _(get_curve, mo, page, render, theme):
         file("png", "image/png"),
         file("html", "text/html"),
     ]
-    mo.vstack([mo.hstack(_files, justify="start", wrap=True), mo.Html(page.provenance(get_curve()))])
+    _cite = page.cite(get_frame().job, "iso-FLOP curve")
+    mo.vstack([mo.hstack(_files, justify="start", wrap=True), mo.Html(_cite), mo.Html(page.provenance(get_curve()))])
     return
 
 

@@ -1,14 +1,23 @@
 """The pieces of a page around its chart, as HTML. Pure: whatever comes from a job is escaped here."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
+from importlib.metadata import version
+from urllib.parse import urlencode
 
+from analysis.charting.frame import Canvas, style
 from analysis.charts import unbroken
 from analysis.curve import Curve
 from analysis.notebooks.api import Job
+from analysis.notebooks.live import Frame
+from analysis.notebooks.style import STYLE as STYLE
+from analysis.palette import Theme, order
+from analysis.tables import Table
+from sparseift.records import DENSE
 
 NAME_LENGTH = 28  # characters
 MINUTE_S, HOUR_S = 60, 3600
+SHAPES = {"circle": "●", "square": "■", "triangle-up": "▲", "diamond": "◆", "triangle-down": "▼", "cross": "✚"}
 STATES = {
     "queued": "waiting for a worker",
     "running": "running",
@@ -18,22 +27,6 @@ STATES = {
     "failed": "failed",
     "cancelled": "cancelled",
 }
-STYLE = """<style>
-.sift{--quiet:#5c6570;--line:#e9ecef;--fill:#0072b2;--track:#e4e7ea;--warn:#8a4b00;font-size:.95rem}
-.dark .sift{--quiet:#a3abb5;--line:#2a2f2d;--fill:#56b4e9;--track:#363c3a;--warn:#f5b971}
-.sift .quiet{color:var(--quiet);margin:.2em 0} .sift .warn{color:var(--warn);margin:.2em 0}
-.sift h1{font-size:1.5rem;line-height:1.3;margin:.1em 0 .4em;font-weight:600;text-wrap:pretty}
-.sift h2{font-size:1.05rem;font-weight:600;margin:.6em 0 .3em}
-.sift ul{margin:0;padding-left:1.2em;color:var(--quiet);list-style:disc}
-.sift progress{appearance:none;width:100%;height:6px;border:0;border-radius:3px;background:var(--track);display:block}
-.sift progress::-webkit-progress-bar{background:var(--track);border-radius:3px}
-.sift progress::-webkit-progress-value{background:var(--fill);border-radius:3px}
-.sift progress::-moz-progress-bar{background:var(--fill);border-radius:3px}
-.sift .scroll{overflow-x:auto}
-.sift table{font-size:.9rem;border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-.sift th,.sift td{padding:.4em .8em .4em 0;border-bottom:1px solid var(--line);text-align:left;white-space:nowrap}
-.sift th{color:var(--quiet);font-weight:600} .sift footer{color:var(--quiet);font-size:.87rem;overflow-wrap:anywhere}
-</style>"""
 
 
 def block(content: str) -> str:
@@ -64,13 +57,7 @@ def duration(seconds: float) -> str:
 
 def progress(job: Job, curve: Curve) -> str:
     """How far the job is: a bar with its words."""
-    words = f"{STATES.get(job.state, job.state).capitalize()}: {curve.progress}"
-    if job.is_active and job.eta_seconds is not None:
-        words += f", about {duration(job.eta_seconds)} left"
-    if job.state == "failed" and job.message:
-        words += f". {job.message}"
-    bar = f'<progress max="1" value="{job.progress:.4f}" aria-label="{escape(words)}"></progress>'
-    return block(f'<p class="quiet">{escape(words)}</p>{bar}')
+    return bar(job, curve.progress)
 
 
 def headline(curve: Curve) -> str:
@@ -99,7 +86,123 @@ def waiting(problem: str | None, jobs: Sequence[Job]) -> str:
     return block(f"<h1>No job yet</h1><p>{words}</p>")
 
 
+def answer(sentence: str, remarks: Sequence[str] = ()) -> str:
+    """A page's answer as its heading, and what must be known beside it."""
+    notes = "".join(f"<li>{escape(unbroken(r))}</li>" for r in remarks if r)
+    return block(f"<h1>{escape(unbroken(sentence))}</h1>" + (f"<ul>{notes}</ul>" if notes else ""))
+
+
+def status(job: Job) -> str:
+    """How far the job is, where no curve is at hand."""
+    counts = dict(job.counts)
+    ended = sum(n for state, n in counts.items() if state not in ("waiting", "running"))
+    return bar(
+        job, f"{ended} of {max(job.planned, ended)} runs ended" + (f", {job.failed} failed" if job.failed else "")
+    )
+
+
+def bar(job: Job, counted: str) -> str:
+    """A job's progress as a bar with its words."""
+    words = f"{STATES.get(job.state, job.state).capitalize()}: {counted}"
+    if job.is_active and job.eta_seconds is not None:
+        words += f", about {duration(job.eta_seconds)} left"
+    if job.state == "failed" and job.message:
+        words += f". {job.message}"
+    shown = escape(words)
+    return block(
+        f'<p class="quiet">{shown}</p><progress max="1" value="{job.progress:.4f}" aria-label="{shown}"></progress>'
+    )
+
+
+def address(path: str, theme: str, **names: str) -> str:
+    """A page with its state."""
+    dark = {"theme": "dark"} if theme == "dark" else {}
+    return f"{path}?{urlencode({**names, **dark})}"
+
+
+def table(
+    rows: Table, heading: str, *, link: Callable[[int], str] | None = None, wide: Sequence[str] = (), tall: bool = False
+) -> str:
+    """A table with its heading, without columns that are empty throughout; nothing for no rows.
+
+    Args:
+        link: where the first cell of a row leads; "" for nowhere.
+        wide: columns whose text may wrap.
+        tall: long enough to scroll inside the page.
+    """
+    if not rows:
+        return ""
+    kept = [column for i, column in enumerate(rows[0]) if i == 0 or any(row[column] for row in rows)]
+    rows = [{column: row[column] for column in kept} for row in rows]
+    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in rows[0])
+    body = "".join(f"<tr>{_cells(row, link(i) if link else '', wide)}</tr>" for i, row in enumerate(rows))
+    kind = "scroll tall" if tall else "scroll"
+    return block(
+        f'<h2>{escape(heading)}</h2><div class="{kind}" tabindex="0" role="region" aria-label="{escape(heading)}">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cells(row: Mapping[str, str], to: str, wide: Sequence[str]) -> str:
+    cells = []
+    for i, (column, value) in enumerate(row.items()):
+        text = escape(value)
+        if i == 0 and to:
+            text = f'<a href="{escape(to)}">{text}</a>'
+        cells.append(f'<td class="wide">{text}</td>' if column in wide else f"<td>{text}</td>")
+    return "".join(cells)
+
+
+def key(families: Sequence[str], theme: Theme) -> str:
+    """What colours and shapes mean, for charts whose marks are too many to name each; dense's is a square."""
+    ordered = sorted(set(families), key=lambda f: (f == DENSE, order(f)))
+    kinds = [style(f, Canvas(theme)) for f in ordered]
+    return names(kind | {"shape": "square"} if kind["family"] == DENSE else kind for kind in kinds)
+
+
+def names(kinds: Iterable[Mapping[str, str]]) -> str:
+    """A line of shapes with their names, each in its colour."""
+    items = "".join(
+        f'<li style="color:{kind["ink"]}"><span aria-hidden="true">{SHAPES[kind["shape"]]}</span> '
+        f"{escape(kind['label'])}</li>"
+        for kind in kinds
+    )
+    return block(f'<ul class="key" aria-label="What colours mean">{items}</ul>') if items else ""
+
+
+def facts(pairs: Mapping[str, str]) -> str:
+    """Names and values side by side."""
+    items = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in pairs.items() if v)
+    return block(f"<dl>{items}</dl>")
+
+
+def log(text: str) -> str:
+    """The end of an attempt's output; nothing where there is none."""
+    if not text:
+        return ""
+    return block(f'<h2>Output, its end</h2><pre tabindex="0" role="region" aria-label="Output">{escape(text)}</pre>')
+
+
+def empty(frame: Frame, heading: str, words: str) -> str:
+    """A page that has nothing to show of its job yet, or of none: why, and what to do."""
+    if frame.job is None or frame.problem:
+        return waiting(frame.problem, frame.jobs)
+    return block(f"<h1>{escape(heading)}</h1><p>{escape(words)}</p>")
+
+
 def provenance(curve: Curve) -> str:
     """Where the numbers come from, for citing."""
     origin = {"job": curve.job_id, **curve.provenance}
-    return block(f"<footer>{escape(' · '.join(f'{k} {v}' for k, v in origin.items()))}</footer>")
+    return block(f'<p class="quiet small">{escape(" · ".join(f"{k} {v}" for k, v in origin.items()))}</p>')
+
+
+def cite(job: Job, where: str) -> str:
+    """How to cite a page: who it is of, what made it, when it last changed."""
+    year = (job.updated_at or "n.d.")[:4]
+    code, at = f"sparseift {version('sparseift')}", job.updated_at[:19].replace("T", " ")
+    text = (
+        f"{job.name} ({job.id}), {code}, as of {at} UTC.\n\n"
+        f"@misc{{{job.id},\n  title = {{{job.name}: {where}}},\n  year = {{{year}}},\n"
+        f"  note = {{Job {job.id}, {code}, {at[:10]}}}\n}}"
+    )
+    return block(f'<details><summary>Cite</summary><pre tabindex="0">{escape(text)}</pre></details>')

@@ -1,43 +1,65 @@
-"""A real HTTP server with the service's routes and made-up jobs, and the real notebook server in front of it."""
+"""The real service over real rows, the real notebook server before it, and a browser: one of each for all tests."""
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+import uvicorn
 
 from analysis.curve import Curve
+from store import tokens
+from store.sessions import Database
+from tests.analysis.notebooks.stocked import stock
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from service.settings import Settings
 
 ROOT = Path(__file__).parents[3]
-START_S = 30.0
+START_S = 40.0
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 class FakeService:
     """Answers as `service` does; `jobs` and `curves` may be changed while it runs.
 
     Attributes:
-        requests: method and path of every request, in order.
+        requests: method, path and Authorization header of every request, in order.
     """
 
     def __init__(self) -> None:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.curves: dict[str, Curve] = {}
         self.requests: list[str] = []
+        self.authorizations: list[str | None] = []
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 fake.requests.append(f"{self.command} {self.path}")
+                fake.authorizations.append(self.headers.get("Authorization"))
                 fake.answer(self)
 
             def log_message(self, *arguments: object) -> None:
@@ -98,13 +120,6 @@ def service() -> Iterator[FakeService]:
     fake.close()
 
 
-@pytest.fixture(scope="session")
-def shared_service() -> Iterator[FakeService]:
-    fake = FakeService()
-    yield fake
-    fake.close()
-
-
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -112,11 +127,75 @@ def free_port() -> int:
     return port
 
 
+@dataclass
+class Served:
+    """The service in a thread of this process.
+
+    Attributes:
+        jobs: ids of the jobs by "finished", "partial", "empty" and "failed".
+        token: one that may read, where the service requires tokens.
+    """
+
+    settings: "Settings"
+    port: int
+    jobs: dict[str, str]
+    token: str = ""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @contextmanager
+    def up(self) -> Iterator[None]:
+        from service.app import create_app  # a second, which the tests of pieces do not need
+        from tests.service.fakes import FakePlanner
+
+        app = create_app(self.settings, FakePlanner())
+        config = uvicorn.Config(app, host="127.0.0.1", port=self.port, log_level="error", ws="none", log_config=None)
+        server = uvicorn.Server(config)
+        thread = Thread(target=server.run, daemon=True)
+        thread.start()
+        deadline = time.monotonic() + START_S
+        while not server.started:
+            assert thread.is_alive(), "the service did not start"
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            thread.join(10)
+
+
+@contextmanager
+def stocked_service(template: Path, folder: Path, *, require_tokens: bool = False) -> Iterator[Served]:
+    """A database with jobs in every state, and the service that is not up yet."""
+    from service.settings import Settings
+
+    file = folder / "sparseift.db"
+    shutil.copy(template, file)
+    url, token = f"sqlite:///{file}", ""
+    database = Database(url)
+    with database.write() as session:
+        jobs = stock(session, folder / "artifacts")
+        if require_tokens:
+            token = tokens.create(session, "viewer", "read", "default", days=1.0)[1]
+    database.close()
+    yield Served(Settings(url, folder / "artifacts", require_tokens=require_tokens), free_port(), jobs, token)
+
+
 @pytest.fixture(scope="session")
-def notebooks(shared_service: FakeService, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def real(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The service over real rows, up."""
+    with stocked_service(sqlite_template, tmp_path_factory.mktemp("service")) as served, served.up():
+        yield served
+
+
+@contextmanager
+def notebook_server(api: str, home: Path) -> Iterator[str]:
     """The address of the real program, started as users start it."""
-    port, home = free_port(), tmp_path_factory.mktemp("home")
-    command = [sys.executable, "-m", "analysis.notebooks", "--api", shared_service.url, "--port", str(port)]
+    port = free_port()
+    command = [sys.executable, "-m", "analysis.notebooks", "--api", api, "--port", str(port)]
     log = (home / "log").open("wb")
     process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env={**os.environ, "HOME": str(home)})
     url = f"http://127.0.0.1:{port}"
@@ -135,3 +214,20 @@ def notebooks(shared_service: FakeService, tmp_path_factory: pytest.TempPathFact
         process.send_signal(signal.SIGTERM)
         process.wait(20)
         log.close()
+
+
+@pytest.fixture(scope="session")
+def notebooks(real: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The notebooks before the real service."""
+    with notebook_server(real.url, tmp_path_factory.mktemp("home")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def browser() -> "Iterator[Browser]":
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        yield started
+        started.close()

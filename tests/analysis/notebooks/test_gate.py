@@ -100,7 +100,7 @@ def test_no_source_is_shown(notebooks: str) -> None:
 
 def test_hashed_assets_are_compressed_and_cached_for_ever(notebooks: str) -> None:
     page = get(notebooks).text
-    name = page.split('src="./assets/')[1].split('"')[0]
+    name = page.split('src="/assets/')[1].split('"')[0]
     asset = get(f"{notebooks}/assets/{name}", **{"Accept-Encoding": "gzip"})
     assert asset.headers["content-encoding"] == "gzip"
     assert "immutable" in asset.headers["cache-control"]

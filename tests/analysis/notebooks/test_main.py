@@ -17,9 +17,9 @@ def test_a_port_in_use_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> No
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.4", "example.com", "::"])
-def test_only_loopback_is_served(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_beyond_loopback_a_proxy_must_end_tls(host: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--host", host]) == 2
-    assert "loopback only" in capsys.readouterr().err
+    assert "--behind-tls-proxy" in capsys.readouterr().err
 
 
 def test_an_address_of_the_service_has_a_scheme(capsys: pytest.CaptureFixture[str]) -> None:
