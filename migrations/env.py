@@ -7,7 +7,7 @@ from alembic import context
 from sqlalchemy import Connection
 
 from sparseift.errors import InvalidValue
-from store.migrate import VERSION_TABLE, include_name
+from store.migrate import VERSION_TABLE, include_name, transaction
 from store.sessions import Database
 from store.tables import Base
 
@@ -36,7 +36,7 @@ def main() -> None:
     if not isinstance(url, str) or context.is_offline_mode():
         raise InvalidValue("Migrations run on a database: alembic -x database=URL upgrade head (there is no --sql).")
     database = Database(url)
-    with database.engine.begin() as connection:
+    with transaction(database) as connection:
         run(connection)
     database.close()
 

@@ -24,11 +24,12 @@ from store.endings import (
     lease_is_over,
     lose,
     lost_without_progress,
+    prune,
     stopped,
 )
 from store.errors import Fenced, NotFound, StateConflict
 from store.ids import new_token
-from store.reports import latest_reports, reports, write_reports
+from store.reports import courses, latest_reports, reports, write_reports
 from store.rows import lock_owned_attempt, lock_owned_job, move_trial
 from store.tables import Attempt, Trial
 
@@ -37,6 +38,7 @@ __all__ = [
     "MAX_LOSSES",
     "add_environment",
     "cancel",
+    "courses",
     "expired",
     "fail",
     "finish",
@@ -44,6 +46,7 @@ __all__ = [
     "latest_reports",
     "lose",
     "newest_checkpoint",
+    "prune",
     "renew",
     "reports",
     "retries",
@@ -166,4 +169,4 @@ def _update_own(session: Session, attempt_id: int, token: str, **values: Any) ->
     ).one_or_none()
     if stop is None:
         raise Fenced(f"Attempt {attempt_id} is not this process's any more.")
-    return stop
+    return stop != ""

@@ -34,11 +34,17 @@ def newest_checkpoint(session: Session, trial_id: int) -> Checkpoint | None:
     return session.scalars(query.order_by(Checkpoint.step.desc(), Checkpoint.id.desc()).limit(1)).one_or_none()
 
 
+def of_trial(session: Session, trial_id: int) -> list[Checkpoint]:
+    """The trial's recorded checkpoints, by id."""
+    return list(session.scalars(select(Checkpoint).where(Checkpoint.trial_id == trial_id).order_by(Checkpoint.id)))
+
+
 def losers(session: Session, job_id: str, *, limit: int) -> list[Checkpoint]:
     """Up to `limit` checkpoints of the job's ended trials that nobody will read again.
 
-    What stays is the newest of each complete baseline and confirmation and of the best search trial of each family by
-    its raw value, so far; and whatever trials that wait or run have saved.
+    What stays is the newest of each complete baseline and confirmation, of the best search trial of each family by
+    its raw value, so far, and of each trial that was cancelled with the search: an extension wakes it. A cancelled job
+    cannot be extended. Whatever trials that wait or run have saved stays too.
     """
     other = aliased(Checkpoint)
     newest = (
@@ -54,7 +60,7 @@ def losers(session: Session, job_id: str, *, limit: int) -> list[Checkpoint]:
         .where(
             Trial.job_id == job_id,
             Trial.state.not_in(("waiting", "running")),
-            or_(Checkpoint.id != newest, Trial.id.not_in(_winners(session, job_id))),
+            or_(Checkpoint.id != newest, Trial.id.not_in([*_winners(session, job_id), *_sleepers(session, job_id)])),
         )
     )
     return list(session.scalars(query.order_by(Checkpoint.id).limit(limit)))
@@ -73,6 +79,13 @@ def _winners(session: Session, job_id: str) -> list[int]:
         .subquery()
     )
     return winners + list(session.scalars(select(ranked.c.id).where(ranked.c.rank == 1)))
+
+
+def _sleepers(session: Session, job_id: str) -> list[int]:
+    """Trials that ended with the search, for as long as the job may be extended."""
+    is_final = or_(Job.state == "cancelled", func.coalesce(Job.wanted, "") == "cancel")
+    query = select(Trial.id).join(Job).where(Trial.job_id == job_id, Trial.state == "cancelled", ~is_final)
+    return list(session.scalars(query))
 
 
 def paths_of(session: Session, job_id: str) -> set[str]:

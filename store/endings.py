@@ -73,6 +73,18 @@ def fail(session: Session, attempt_id: int, token: str, failure_class: str, mess
     _tell(session, job, attempt, trial, f"trial.{state}", message=message)
 
 
+def prune(session: Session, attempt_id: int, token: str, message: str) -> None:
+    """The attempt is finished early, because its trial fell behind: the trial is pruned, and has no value.
+
+    Raises:
+        Fenced: the attempt has ended, or the token is not its own.
+    """
+    job = lock_job_of_attempt(session, attempt_id)
+    attempt = _end(session, attempt_id, "finished", token, message=message)
+    trial = _end_trial(session, attempt.trial_id, "pruned", "early_stopping", message)
+    _tell(session, job, attempt, trial, "trial.pruned", message=message)
+
+
 def lose(session: Session, attempt_id: int, message: str, *, token: str | None = None) -> None:
     """The infrastructure lost the attempt: its trial waits for another one, which goes on from the last checkpoint.
 
@@ -99,7 +111,7 @@ def hand_back(session: Session, attempt_id: int, message: str, *, token: str | N
     """
     job = lock_job_of_attempt(session, attempt_id)
     attempt = _end(session, attempt_id, "handed_back", token, message=message)
-    if _is_unwanted(session, job, attempt):
+    if _is_unwanted(job, attempt):
         trial = _cancel_trial(session, job, attempt.trial_id)
         _tell(session, job, attempt, trial, "trial.cancelled", message=trial.message)
     else:
@@ -108,18 +120,20 @@ def hand_back(session: Session, attempt_id: int, message: str, *, token: str | N
 
 
 def stopped(session: Session, attempt_id: int, token: str) -> None:
-    """The attempt ended because its row asked it to: cancelled where that was a user's wish or a spent budget, handed
-    back where the job is only paused.
+    """The attempt ended because its row asked it to: cancelled where its search or its job is to end, handed back where
+    the job is only paused, or where the wish was taken back after the attempt had read it.
 
     Raises:
         Fenced: the attempt has ended, or the token is not its own.
     """
     job = lock_job_of_attempt(session, attempt_id)
     attempt = session.scalars(select(Attempt).where(Attempt.id == attempt_id)).one()
-    if _is_unwanted(session, job, attempt):
+    if _is_unwanted(job, attempt):
         cancel(session, attempt_id, token=token)
     else:
-        hand_back(session, attempt_id, "The job was paused.", token=token)
+        was_paused = attempt.stop == "hand_back"
+        message = "The job was paused." if was_paused else "It was asked to end, but the job goes on."
+        hand_back(session, attempt_id, message, token=token)
 
 
 def lose_expired(session: Session, job: Job) -> int:
@@ -151,7 +165,7 @@ def cancel(session: Session, attempt_id: int, *, token: str | None = None) -> No
 
 def _lost(session: Session, job: Job, attempt: Attempt) -> None:
     losses = _losses_without_progress(session, attempt.trial_id)
-    if _is_unwanted(session, job, attempt):
+    if _is_unwanted(job, attempt):
         trial = _cancel_trial(session, job, attempt.trial_id)
     elif losses >= MAX_LOSSES:
         message = f"{losses} attempts in a row were lost without a new checkpoint; the last: {attempt.message}"
@@ -166,12 +180,9 @@ def _lost(session: Session, job: Job, attempt: Attempt) -> None:
         events.append(session, job.id, "slot.quarantined", {"slot": attempt.slot, "message": bad[0].message})
 
 
-def _is_unwanted(session: Session, job: Job, attempt: Attempt) -> bool:
-    if job.wanted == "cancel" or job.state in ("succeeded", "failed", "cancelled"):
-        return True
-    if not (job.search_closed and attempt.stop):
-        return False
-    return session.scalars(select(Trial.kind).where(Trial.id == attempt.trial_id)).one() == "search"
+def _is_unwanted(job: Job, attempt: Attempt) -> bool:
+    ended = job.wanted == "cancel" or job.state in ("succeeded", "failed", "cancelled")
+    return ended or attempt.stop in ("stop", "cancel")
 
 
 def _cancel_trial(session: Session, job: Job, trial_id: int) -> Trial:

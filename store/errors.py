@@ -6,6 +6,7 @@ StoreError
 ├── StateConflict         a transition that the row's state forbids; `state` holds that state
 ├── Fenced                a write with a lease token that is no longer valid: stop, somebody else may own the row
 ├── IdempotencyConflict   the same key was used for another job
+├── QuotaExceeded         a project or token has as much as it may have
 └── WrongRevision         the database's tables are not those of this program
 """
 
@@ -42,6 +43,18 @@ class Fenced(StoreError):
 
 class IdempotencyConflict(StoreError):
     """The same idempotency key was used for another job."""
+
+
+class QuotaExceeded(StoreError):
+    """A project or token has as much as it may have; nothing must be committed.
+
+    Attributes:
+        kind: project | token. subject: its name or id. quota: active_jobs | device_hours. used, limit: in its unit.
+    """
+
+    def __init__(self, message: str, kind: str, subject: str, quota: str, *, used: float, limit: float) -> None:
+        self.kind, self.subject, self.quota, self.used, self.limit = kind, subject, quota, used, limit
+        super().__init__(message)
 
 
 class WrongRevision(StoreError):

@@ -3,14 +3,15 @@ that drives a job. Every transition checks the old state in its WHERE clause and
 What users ask of a job is in `store.verbs`.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, or_, select, update
+from sqlalchemy import ColumnElement, case, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from sparseift.errors import InvalidValue
 from sparseift.records import JobSpec, Plan, digest
-from store import events
+from store import events, labels, quotas
 from store.clock import now
 from store.errors import Fenced, IdempotencyConflict, NotFound, StateConflict
 from store.ids import new_id, new_token
@@ -24,21 +25,37 @@ CLAIMABLE = ("queued", "running", "stopping")  # a paused job starts nothing, so
 
 
 def create(
-    session: Session, spec: JobSpec, plan: Plan, idempotency_key: str | None = None, *, cloned_from: str | None = None
+    session: Session,
+    spec: JobSpec,
+    plan: Plan,
+    idempotency_key: str | None = None,
+    *,
+    project: str = "default",
+    owner: str = "",
+    labelled: Mapping[str, str] | None = None,
+    cloned_from: str | None = None,
 ) -> tuple[Job, bool]:
     """A queued job, and whether it is new: the same key with the same spec gives the job of the first time.
 
     Args:
+        idempotency_key: means something in its project alone.
+        project: whose tokens see the job.
+        owner: the id of the token that it came with; '': none was asked for.
+        labelled: the labels it begins with.
         cloned_from: the id of the job whose specification this one began as; its first event names it.
 
     Raises:
-        IdempotencyConflict: the key was used for another spec.
+        IdempotencyConflict: the key was used for another spec, or with other labels.
+        QuotaExceeded: the project or the token has as much as it may have.
     """
+    asked = digest(spec.to_json() | ({"labels": dict(labelled)} if labelled else {}))
     values = {
         "id": new_id("job"),
         "name": spec.name,
+        "project": project,
+        "owner": owner,
         "idempotency_key": idempotency_key,
-        "request_digest": digest(spec.to_json()),
+        "request_digest": asked,
         "priority": spec.priority,
         "spec": spec.to_json(),
         "plan": plan.to_json(),
@@ -46,16 +63,19 @@ def create(
         "created_at_s": now(),
         "updated_at_s": now(),
     }
-    statement = insert_unless_exists(session, Job, ["idempotency_key"]).values(values).returning(Job)
+    statement = insert_unless_exists(session, Job, ["project", "idempotency_key"]).values(values).returning(Job)
     job = session.scalars(statement).one_or_none()
     if job is not None:
+        labels.put(session, job.id, labelled or {})
         origin = {} if cloned_from is None else {"cloned_from": cloned_from}
         events.append(session, job.id, "job.queued", {"state": "queued", "name": job.name} | origin)
+        quotas.check(session, project, owner)
         return job, True
-    old = session.scalars(select(Job).where(Job.idempotency_key == idempotency_key)).one()
+    same = select(Job).where(Job.project == project, Job.idempotency_key == idempotency_key)
+    old = session.scalars(same).one()
     # Jobs of earlier versions have no digest, and specifications without the fields that were added since.
     submitted = old.request_digest or digest(JobSpec.from_json(old.spec).to_json())
-    if submitted != digest(spec.to_json()):
+    if submitted != asked:
         raise IdempotencyConflict(
             f"The idempotency key '{idempotency_key}' was already used for job '{old.id}', which asks for something "
             "else; use a new key."
@@ -75,16 +95,6 @@ def get(session: Session, job_id: str) -> Job:
     return job
 
 
-def page(session: Session, *, after: str | None, limit: int, state: str | None = None) -> list[Job]:
-    """Jobs older than `after` (None: from the newest on), newest first, at most `limit`."""
-    query = select(Job).order_by(Job.id.desc()).limit(limit)
-    if after is not None:
-        query = query.where(Job.id < after)
-    if state is not None:
-        query = query.where(Job.state == state)
-    return list(session.scalars(query))
-
-
 def counts(session: Session, job_id: str) -> dict[str, int]:
     """How many of the job's trials are in each state; states without trials are left out."""
     query = select(Trial.state, func.count()).where(Trial.job_id == job_id).group_by(Trial.state)
@@ -94,12 +104,11 @@ def counts(session: Session, job_id: str) -> dict[str, int]:
 def claim(session: Session, worker: str, ttl_s: float) -> Job | None:
     """Lease the first job in the queue that nobody drives, for `ttl_s` seconds by the database's clock; None: none.
 
-    Higher priorities come first, then older jobs. The conditional UPDATE decides; of two workers that race for a job
-    exactly one gets it. A queued job becomes running; a running or stopping one, whose owner let it go or died, keeps
-    its state.
+    Higher priorities come first, then older jobs; those that a quota holds are passed over. The conditional UPDATE
+    decides; of two workers that race for a job exactly one gets it. A queued job becomes running; a running or stopping
+    one, whose owner let it go or died, keeps its state.
     """
-    first = select(Job.id, Job.state).where(_unowned()).order_by(Job.priority.desc(), Job.id).limit(1)
-    found = session.execute(first.with_for_update(key_share=True, skip_locked=True)).one_or_none()
+    found = _first_in_queue(session)
     if found is None:
         return None
     job_id, old_state = found
@@ -121,6 +130,22 @@ def claim(session: Session, worker: str, ttl_s: float) -> Job | None:
         kind = "job.running" if old_state == "queued" else "job.claimed"
         events.append(session, job_id, kind, {"state": state, "worker": worker})
     return job
+
+
+def _first_in_queue(session: Session) -> tuple[str, str] | None:
+    """Id and state of the job to claim. Without jobs that wait this is one query; each quota that holds any is one
+    more look.
+    """
+    queue = select(Job.id, Job.state, Job.project, Job.owner).where(_unowned())
+    while True:
+        first = queue.order_by(Job.priority.desc(), Job.id).limit(1)
+        found = session.execute(first.with_for_update(key_share=True, skip_locked=True)).one_or_none()
+        if found is None:
+            return None
+        hold = quotas.holding(session, found.state, found.project, found.owner, lock=True)
+        if hold is None:
+            return found.id, found.state
+        queue = queue.where(not_(quotas.held(hold)))
 
 
 def renew(session: Session, job_id: str, token: str, ttl_s: float) -> Job:

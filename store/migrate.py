@@ -4,6 +4,8 @@ Our Alembic history has its own version table, so that it can share a database w
 """
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -52,7 +54,7 @@ def upgrade(url: str) -> None:
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
         _refuse_newer(database, current(database))
-        with database.engine.begin() as connection:
+        with transaction(database) as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
             command.upgrade(config(connection), "head")
@@ -60,6 +62,27 @@ def upgrade(url: str) -> None:
         raise _unavailable(database, error) from error
     finally:
         database.close()
+
+
+@contextmanager
+def transaction(database: Database) -> Iterator[Connection]:
+    """The one transaction in which migrations run, committed at the end.
+
+    SQLite alters tables by rebuilding them, and dropping the old one would delete what refers to it; so foreign keys
+    are not enforced meanwhile, and are checked as a whole before the commit.
+
+    Raises:
+        WrongRevision: a row would refer to none; nothing is changed.
+    """
+    with database.engine.execution_options(sparseift_foreign_keys=False).begin() as connection:
+        yield connection
+        if connection.dialect.name == "sqlite":
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+            if broken is not None:
+                raise WrongRevision(
+                    f"The database {urls.masked(database.url)} has a row of '{broken[0]}' that refers to no row of "
+                    f"'{broken[2]}'; nothing was changed: restore a backup or delete that row."
+                )
 
 
 @cache

@@ -1,12 +1,11 @@
 """What is shown of jobs beside their rows: each function is one query, whatever the number of trials."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from store.tables import Attempt, Event, Trial
+from store.tables import Attempt, Event, Job, Trial
 
 RECENT = 101  # trials that an estimate of a trial's time rests on
 
@@ -35,17 +34,6 @@ def recent_seconds(session: Session, job_id: str) -> list[float]:
     return [seconds for seconds in session.scalars(query) if seconds is not None]
 
 
-def configurations(session: Session, job_id: str) -> dict[str, dict[str, Any]]:
-    """The canonical configurations of the job's complete trials, by key."""
-    first = (
-        select(func.min(Trial.id))
-        .where(Trial.job_id == job_id, Trial.state == "complete")
-        .group_by(Trial.configuration_key)
-    )
-    query = select(Trial.configuration_key, Trial.configuration).where(Trial.id.in_(first))
-    return dict(session.execute(query).all())
-
-
 def attempts_of(session: Session, trial_id: int) -> list[Attempt]:
     """A trial's attempts, first to last."""
     return list(session.scalars(select(Attempt).where(Attempt.trial_id == trial_id).order_by(Attempt.number)))
@@ -54,3 +42,14 @@ def attempts_of(session: Session, trial_id: int) -> list[Attempt]:
 def last_event(session: Session, job_id: str) -> int:
     """Id of the job's newest event: the version of all that is shown of it. 0 for an unknown job."""
     return session.scalars(select(func.max(Event.id)).where(Event.job_id == job_id)).one() or 0
+
+
+def last_event_s(session: Session, job_id: str) -> float | None:
+    """When the job's newest event was; None for an unknown job."""
+    return session.scalars(select(Event.at_s).where(Event.job_id == job_id).order_by(Event.id.desc()).limit(1)).first()
+
+
+def last_events(session: Session, job_ids: Sequence[str]) -> dict[str, int]:
+    """As `last_event`, for several jobs at once; unknown ones are left out."""
+    newest = select(func.coalesce(func.max(Event.id), 0)).where(Event.job_id == Job.id).scalar_subquery()
+    return dict(session.execute(select(Job.id, newest).where(Job.id.in_(job_ids))).all())

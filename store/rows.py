@@ -83,9 +83,21 @@ def move_trial(session: Session, trial_id: int, old_state: str, **values: Any) -
 
 def insert_unless_exists(session: Session, table: type[Base], unique: list[str]) -> Insert:
     """INSERT … ON CONFLICT (unique) DO NOTHING: concurrent writers of one key make one row."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement: Insert = dialect.insert(table).on_conflict_do_nothing(index_elements=unique)
+    statement: Insert = _dialect(session).insert(table).on_conflict_do_nothing(index_elements=unique)
     return statement
+
+
+def upsert(
+    session: Session, table: type[Base], values: dict[str, Any], unique: list[str], again: dict[str, Any]
+) -> Insert:
+    """INSERT … ON CONFLICT (unique) DO UPDATE: the row with these values, or the one that is there, changed."""
+    statement = _dialect(session).insert(table).values(values)
+    found: Insert = statement.on_conflict_do_update(index_elements=unique, set_=again)
+    return found
+
+
+def _dialect(session: Session) -> Any:
+    return postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
 
 
 def _locked(query: Select[Entity]) -> Select[Entity]:

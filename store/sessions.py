@@ -85,11 +85,12 @@ def _sqlite(url: URL) -> Engine:
         connection.isolation_level = None  # the driver begins no transaction; `begin` below does
         _use_write_ahead_log(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("PRAGMA foreign_keys=ON")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         options = connection.get_execution_options()
+        # Before the BEGIN: inside a transaction this pragma does nothing.
+        connection.exec_driver_sql(f"PRAGMA foreign_keys={int(options.get('sparseift_foreign_keys', True))}")
         connection.exec_driver_sql(f"PRAGMA query_only={int(options.get('sparseift_query_only', False))}")
         connection.exec_driver_sql(options.get("sparseift_begin", "BEGIN IMMEDIATE"))
 

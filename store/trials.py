@@ -86,26 +86,6 @@ def all_of(session: Session, job_id: str) -> list[Trial]:
     return list(session.scalars(select(Trial).where(Trial.job_id == job_id).order_by(Trial.number)))
 
 
-def page(
-    session: Session,
-    job_id: str,
-    *,
-    after: int | None,
-    limit: int,
-    state: str | None = None,
-    family: str | None = None,
-) -> list[Trial]:
-    """A job's trials numbered above `after` (None: from the first on), by number, at most `limit`."""
-    query = select(Trial).where(Trial.job_id == job_id).order_by(Trial.number).limit(limit)
-    if after is not None:
-        query = query.where(Trial.number > after)
-    if state is not None:
-        query = query.where(Trial.state == state)
-    if family is not None:
-        query = query.where(Trial.family == family)
-    return list(session.scalars(query))
-
-
 def get(session: Session, job_id: str, number: int) -> Trial:
     """One trial.
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from sparseift.errors import InvalidValue
 from sparseift.records import Budget, JobSpec
-from store import events, jobs
+from store import events, jobs, quotas
 from store.clock import now
 from store.errors import StateConflict
 from store.rows import lock_job, lock_owned_job
@@ -23,6 +23,7 @@ PRIORITIES = (-100, 100)  # inclusive
 EXTENDABLE = ("queued", "running", "paused", "succeeded", "failed")
 EXTENSIONS = ("search_trials", "confirm_seeds", "wall_time_s", "device_hours", "training_flops", "failures_allowed")
 STOPPED = "stopped"
+WISHES = ("", "hand_back", "stop", "cancel")  # of `Attempt.stop`, each stronger than those before it
 
 
 def pause(session: Session, job_id: str, running: Literal["finish", "hand_back"] = "finish") -> Job:
@@ -37,7 +38,7 @@ def pause(session: Session, job_id: str, running: Literal["finish", "hand_back"]
         message = "A user paused the job."
         job = _move(session, job, ("queued", "running"), "paused", "paused", message, **jobs.inactive())
     if running == "hand_back":
-        _ask_attempts(session, job_id)
+        _ask_attempts(session, job_id, "hand_back")
     return job
 
 
@@ -53,9 +54,7 @@ def resume(session: Session, job_id: str) -> Job:
         return job
     if job.started_at_s is None:
         return _move(session, job, ("paused",), "queued", "resumed", "A user resumed the job.")
-    session.execute(
-        update(Attempt).where(Attempt.trial_id.in_(_trials(job_id)), Attempt.state == "running").values(stop=False),
-    )
+    _take_back(session, job_id, "hand_back")  # what a spent budget has ended stays ended
     message = "A user resumed the job."
     return _move(session, job, ("paused",), "running", "resumed", message, active_since_s=now())
 
@@ -79,6 +78,7 @@ def stop(session: Session, job_id: str, running: Literal["finish", "stop"] = "fi
         job = _move(session, job, ("queued", "running", "paused"), "stopping", STOPPED, message, **more)
     elif job.wanted != "stop":
         raise StateConflict(f"Job '{job_id}' is being cancelled and cannot be stopped in good order.", job.state)
+    _take_back(session, job_id, "hand_back")  # of a pause that is over
     return _close(session, job, job.search_closed or STOPPED, stop_running=running == "stop")
 
 
@@ -98,7 +98,7 @@ def cancel(session: Session, job_id: str) -> Job:
     message = "A user asked to cancel the job."
     old = ("queued", "running", "paused", "stopping")  # queued: one that was extended has begun already
     job = _move(session, job, old, "stopping", "cancel", message, wanted="cancel")
-    _ask_attempts(session, job_id)
+    _ask_attempts(session, job_id, "cancel")
     return job
 
 
@@ -113,6 +113,7 @@ def extend(session: Session, job_id: str, totals: dict[str, Any]) -> Job:
         NotFound: there is no such job.
         StateConflict: it is stopping or was cancelled.
         InvalidValue: something else, or less than now.
+        QuotaExceeded: it had ended, and its project or token has as much as it may have.
     """
     job = lock_job(session, job_id)
     spec = JobSpec.from_json(job.spec)
@@ -129,18 +130,23 @@ def extend(session: Session, job_id: str, totals: dict[str, Any]) -> Job:
     ).all()
     for number in sorted(revived):
         events.append(session, job_id, "trial.waiting", {"trial": number, "state": "waiting", "reason": "extended"})
+    _take_back(session, job_id, "stop", "hand_back" if job.state == "paused" else "")  # the search is open again
     changes: dict[str, Any] = {"spec": replace(spec, budget=budget).to_json(), "search_closed": ""}
-    if job.state in jobs.TERMINAL:
+    had_ended = job.state in jobs.TERMINAL
+    if had_ended:
         changes |= {
             "state": "queued",
             "reason": "extended",
             "message": "A user extended its budget.",
             "ended_at_s": None,
+            "archived_at_s": None,
         }
     asked = session.scalars(update(Job).where(Job.id == job_id).values(**changes).returning(Job)).one()
     before, after = _plain(spec.budget), _plain(budget)
     changed = {name: [before[name], after[name]] for name in after if after[name] != before[name]}
     events.append(session, job_id, "job.extended", {"state": asked.state, "budget": changed})
+    if had_ended:
+        quotas.check(session, job.project, job.owner)
     return asked
 
 
@@ -208,7 +214,7 @@ def _close(session: Session, job: Job, word: str, *, stop_running: bool, message
     for number in sorted(cancelled):
         events.append(session, job.id, "trial.cancelled", {"trial": number, "state": "cancelled", "message": why})
     if stop_running:
-        _ask_attempts(session, job.id, kind="search")
+        _ask_attempts(session, job.id, "stop")
     if job.search_closed == word:
         return job
     if message:
@@ -233,17 +239,27 @@ def _move(
     return moved
 
 
-def _ask_attempts(session: Session, job_id: str, kind: str | None = None) -> None:
+def _ask_attempts(session: Session, job_id: str, wish: str) -> None:
+    """Ask running attempts to end; a stop is of search trials alone. A stronger wish that stands is kept."""
+    trials = select(Trial.id).where(Trial.job_id == job_id)
+    if wish == "stop":
+        trials = trials.where(Trial.kind == "search")
+    weaker = WISHES[: WISHES.index(wish)]
     session.execute(
         update(Attempt)
-        .where(Attempt.trial_id.in_(_trials(job_id, kind)), Attempt.state == "running")
-        .values(stop=True),
+        .where(Attempt.trial_id.in_(trials), Attempt.state == "running", Attempt.stop.in_(weaker))
+        .values(stop=wish),
     )
 
 
-def _trials(job_id: str, kind: str | None = None) -> Any:
-    query = select(Trial.id).where(Trial.job_id == job_id)
-    return query if kind is None else query.where(Trial.kind == kind)
+def _take_back(session: Session, job_id: str, wish: str, instead: str = "") -> None:
+    """Let those run on that were asked to end by this wish; one that has read it already ends, and its trial waits."""
+    trials = select(Trial.id).where(Trial.job_id == job_id)
+    session.execute(
+        update(Attempt)
+        .where(Attempt.trial_id.in_(trials), Attempt.state == "running", Attempt.stop == wish)
+        .values(stop=instead),
+    )
 
 
 def _plain(budget: Budget) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported: the suite itself runs on every core
+
 from store import migrate
 from store.sessions import Database
 from tests.postgres import PostgreSQL, server

@@ -14,13 +14,18 @@ from sqlalchemy import Connection, inspect, select, text
 
 from sparseift.errors import InvalidValue
 from sparseift.records import JobSpec
-from store import jobs, migrate
+from store import jobs, listing, migrate
 from store.sessions import Database
 from store.tables import Attempt, Base
 from tests.store.samples import PLAN, SPEC
 
 ROOT = Path(__file__).resolve().parents[2]
-TABLES = {"job", "trial", "attempt", "report", "checkpoint", "event"}
+TABLES = {"job", "trial", "attempt", "report", "checkpoint", "event", "token", "quota", "audit"} | {
+    "label",
+    "removal",
+    "worker",
+    "slot_release",
+}
 
 
 def differences(database: Database) -> list[object]:
@@ -73,14 +78,14 @@ def plain(value: object) -> str:
 def test_down_to_nothing_and_up_again(database: Database) -> None:
     with database.write() as session:
         jobs.create(session, SPEC, PLAN)
-    with database.engine.begin() as connection:
+    with migrate.transaction(database) as connection:
         command.downgrade(migrate.config(connection), "base")
     assert tables(database) == set()
     assert migrate.current(database) is None
     migrate.upgrade(database.url)
     assert differences(database) == []
     with database.read() as session:
-        assert jobs.page(session, after=None, limit=1) == []
+        assert listing.page(session, limit=1) == []
 
 
 def test_the_history_is_one_line_of_named_files() -> None:
@@ -108,10 +113,60 @@ def test_alembic_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyP
             main([*arguments[:2], *refused])
 
 
+@pytest.mark.parametrize(
+    ("wanted", "closed", "kind", "wish"),
+    [
+        (None, "", "search", "hand_back"),
+        (None, "stopped", "confirm", "hand_back"),
+        ("stop", "stopped", "search", "stop"),
+        ("cancel", "", "search", "cancel"),
+    ],
+)
+def test_an_attempt_that_was_told_to_stop_is_told_what_for(
+    empty_database_url: str, wanted: str | None, closed: str, kind: str, wish: str
+) -> None:
+    database = Database(empty_database_url)
+    with migrate.transaction(database) as connection:
+        command.upgrade(migrate.config(connection), "0004_labels")
+    with database.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO job (id, name, spec, plan, state, wanted, search_closed, created_at_s, updated_at_s) "
+                "VALUES ('job_1', 'old', '{}', '{}', 'running', :wanted, :closed, 1, 1)"
+            ),
+            {"wanted": wanted, "closed": closed},
+        )
+        connection.execute(
+            text(
+                "INSERT INTO trial (job_id, number, kind, family, configuration, configuration_key, sparsity, seed, "
+                "created_at_s, state) VALUES ('job_1', 0, :kind, 'sparse_wide', '{}', 'k', 0.5, 1, 1, 'running')"
+            ),
+            {"kind": kind},
+        )
+        for number in (1, 2):
+            connection.execute(
+                text(
+                    "INSERT INTO attempt (trial_id, number, token, lease_expires_at_s, worker, slot, started_at_s, "
+                    "environment, stop) VALUES (1, :number, 't', 1, 'w', 's', 1, '{}', :stop)"
+                ),
+                {"number": number, "stop": number == 2},
+            )
+    for _ in range(2):
+        migrate.upgrade(database.url)
+        with database.read() as session:
+            assert list(session.scalars(select(Attempt.stop).order_by(Attempt.number))) == ["", wish]
+        with migrate.transaction(database) as connection:
+            command.downgrade(migrate.config(connection), "0004_labels")
+        with database.engine.connect() as connection:
+            asked = connection.execute(text("SELECT stop FROM attempt ORDER BY number")).scalars()
+            assert [bool(stop) for stop in asked] == [False, True]
+    database.close()
+
+
 def test_what_the_first_version_wrote_goes_on(empty_database_url: str) -> None:
     """A job of 0001 with an attempt handed back, one lost and one that runs, up, down and up again."""
     database = Database(empty_database_url)
-    with database.engine.begin() as connection:
+    with migrate.transaction(database) as connection:
         command.upgrade(migrate.config(connection), "0001_jobs_trials_attempts")
     old_spec = {k: v for k, v in SPEC.to_json().items() if k != "priority"}
     old_spec["budget"] = {"search_trials": 4, "confirm_seeds": 2}
@@ -145,7 +200,7 @@ def test_what_the_first_version_wrote_goes_on(empty_database_url: str) -> None:
             assert (job.priority, job.search_closed, job.started_at_s, job.active_since_s) == (0, "", 1.0, 2.0)
             assert JobSpec.from_json(job.spec) == SPEC
             assert jobs.create(session, SPEC, PLAN, "key")[0].id == "job_1"
-        with database.engine.begin() as connection:
+        with migrate.transaction(database) as connection:
             command.downgrade(migrate.config(connection), "0001_jobs_trials_attempts")
     with database.engine.connect() as connection:
         kept = list(connection.execute(text("SELECT state, failure_class FROM attempt ORDER BY number")))

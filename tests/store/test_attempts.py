@@ -55,7 +55,7 @@ def test_a_stale_token_is_refused_and_changes_nothing(database: Database, write:
 def test_an_attempt_starts(database: Database) -> None:
     with database.write() as session:
         job, trial, attempt = running(session)
-        assert (attempt.number, attempt.state, attempt.stop, attempt.process) == (1, "running", False, "")
+        assert (attempt.number, attempt.state, attempt.stop, attempt.process) == (1, "running", "", "")
         assert (attempt.worker, attempt.slot, attempt.log_path) == ("w", "here/cpu:0", "logs/1.txt")
         assert attempt.environment == {"torch": "2"}
         assert attempt.lease_expires_at_s == pytest.approx(clock.now_s(session) + TTL_S, abs=5)

@@ -1,8 +1,10 @@
 """Checkpoints: which one a next attempt goes on from."""
 
-from store import attempts, checkpoints
+import pytest
+
+from store import attempts, checkpoints, jobs, verbs
 from store.sessions import Database
-from tests.store.samples import RESULT, running, started, waiting
+from tests.store.samples import RESULT, TTL_S, running, started, waiting
 
 
 def test_the_newest_checkpoint_is_the_one_with_the_most_steps(database: Database) -> None:
@@ -43,3 +45,32 @@ def test_a_winners_older_checkpoints_are_losers_too(database: Database) -> None:
             checkpoints.forget(session, [row.id for row in found])
         assert checkpoints.losers(session, job.id, limit=9) == []
         assert [attempts.newest_checkpoint(session, t).path for t in (trial.id, other.trial_id)] == ["b/100", "c/50"]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_a_trial_that_an_extension_would_wake_keeps_where_it_was(database: Database, is_cancelled: bool) -> None:
+    """A stopped job can be extended, and its trials then wait again; one that was cancelled cannot."""
+    with database.write() as session:
+        job, trial, attempt = running(session)
+        attempts.saved_checkpoint(session, attempt.id, attempt.token, 50, "a/50")
+        attempts.saved_checkpoint(session, attempt.id, attempt.token, 60, "a/60")
+        verbs.stop(session, job.id, "stop")
+        attempts.stopped(session, attempt.id, attempt.token)
+        assert [row.path for row in checkpoints.losers(session, job.id, limit=9)] == ["a/50"]
+        if is_cancelled:
+            verbs.cancel(session, job.id)
+            assert [row.path for row in checkpoints.losers(session, job.id, limit=9)] == ["a/50", "a/60"]
+        state = "cancelled" if is_cancelled else "succeeded"
+        jobs.finish(session, job.id, job.lease_token or "", state, "stopped", "As asked.")
+        gone = checkpoints.losers(session, job.id, limit=9)
+        assert [row.path for row in gone] == (["a/50", "a/60"] if is_cancelled else ["a/50"])
+        checkpoints.forget(session, [row.id for row in gone])
+        if is_cancelled:
+            return
+        verbs.extend(session, job.id, {"search_trials": 9})
+        again = jobs.claim(session, "w", TTL_S)
+        assert again is not None
+        second = started(session, again, trial)
+        resumed = attempts.newest_checkpoint(session, trial.id)
+        assert resumed is not None
+        assert (resumed.path, second.number) == ("a/60", 2)

@@ -14,7 +14,7 @@ from typing import TypeVar
 import pytest
 from sqlalchemy import func, select
 
-from store import attempts, events, jobs, migrate, reaper, trials, verbs
+from store import attempts, events, jobs, listing, migrate, reaper, trial_listing, trials, verbs
 from store.errors import Fenced, StateConflict, StoreError
 from store.sessions import Database
 from store.tables import Attempt, Job, Report, Trial
@@ -174,7 +174,7 @@ def test_pages_of_jobs_are_disjoint_and_complete_while_more_arrive(database: Dat
             seen: list[str] = []
             while True:
                 with database.read() as session:
-                    page = jobs.page(session, after=seen[-1] if seen else None, limit=7)
+                    page = listing.page(session, seen=(seen[-1],) if seen else None, limit=7)
                 if not page:
                     break
                 seen += [job.id for job in page]
@@ -198,7 +198,7 @@ def test_pages_of_trials_are_disjoint_and_complete_while_more_arrive(database: D
             seen: list[int] = []
             for _ in range(200):
                 with database.read() as session:
-                    page = trials.page(session, job.id, after=seen[-1] if seen else None, limit=9)
+                    page = trial_listing.page(session, job.id, seen=(seen[-1],) if seen else None, limit=9)
                 seen += [trial.number for trial in page]
                 if len(page) < 9:
                     break

@@ -93,3 +93,24 @@ def fill(session: Session, trials: int) -> str:
     ]
     session.execute(insert(Trial), rows)
     return job.id
+
+
+def test_configurations_of_few_and_of_many(database: Database) -> None:
+    with database.write() as session:
+        job, _ = claimed(session)
+        trials = []
+        for number in range(3):
+            configuration = Configuration("sparse_wide", 0.5 + number // 2 / 10)
+            trials.append(waiting(session, job, number, configuration=configuration))
+            attempt = started(session, job, trials[-1])
+            attempts.finish(session, attempt.id, attempt.token, RESULT)
+    with database.read() as session:
+        known = {t.configuration_key: t.configuration for t in trials}
+        assert len(known) == 2
+        assert curves.configurations(session, job.id, {}) == {}
+        last = trials[2]
+        assert curves.configurations(session, job.id, {last.configuration_key: last.id}) == {
+            last.configuration_key: Configuration("sparse_wide", 0.6).canonical()
+        }
+        many = {f"key {i}": i for i in range(curves.FEW + 1)}
+        assert curves.configurations(session, job.id, many) == known

@@ -20,6 +20,7 @@ ENDS: dict[str, tuple[End, str, str]] = {  # how, the attempt's state then, the 
     "finish": (lambda s, a: attempts.finish(s, a.id, a.token, RESULT), "finished", "complete"),
     "fail": (lambda s, a: attempts.fail(s, a.id, a.token, "diverged", "Loss is nan."), "failed", "failed"),
     "infeasible": (lambda s, a: attempts.fail(s, a.id, a.token, "infeasible", "No."), "failed", "infeasible"),
+    "prune": (lambda s, a: attempts.prune(s, a.id, a.token, "It fell behind."), "finished", "pruned"),
     "lose": (lambda s, a: attempts.lose(s, a.id, "Gone."), "lost", "waiting"),
     "cancel": (lambda s, a: attempts.cancel(s, a.id), "cancelled", "cancelled"),
 }

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from sparseift.errors import InvalidValue
 from sparseift.records import JobSpec, Plan
-from store import attempts, clock, events, jobs, verbs
+from store import attempts, clock, events, jobs, listing, verbs
 from store.errors import Fenced, IdempotencyConflict, NotFound, StateConflict
 from store.sessions import Database
 from store.tables import Job
@@ -65,11 +65,11 @@ def test_pages_go_from_the_newest_to_the_oldest(database: Database) -> None:
         ids = [jobs.create(session, replace(SPEC, name=f"{i}"), PLAN)[0].id for i in range(5)]
         put(session, jobs.get(session, ids[1]), "failed")
         newest_first = ids[::-1]
-        assert [job.id for job in jobs.page(session, after=None, limit=2)] == newest_first[:2]
-        assert [job.id for job in jobs.page(session, after=newest_first[1], limit=2)] == newest_first[2:4]
-        assert [job.id for job in jobs.page(session, after=newest_first[3], limit=2)] == newest_first[4:]
-        assert jobs.page(session, after=newest_first[4], limit=2) == []
-        assert [job.id for job in jobs.page(session, after=None, limit=9, state="failed")] == [ids[1]]
+        assert [job.id for job in listing.page(session, limit=2)] == newest_first[:2]
+        assert [job.id for job in listing.page(session, seen=(newest_first[1],), limit=2)] == newest_first[2:4]
+        assert [job.id for job in listing.page(session, seen=(newest_first[3],), limit=2)] == newest_first[4:]
+        assert listing.page(session, seen=(newest_first[4],), limit=2) == []
+        assert [job.id for job in listing.page(session, listing.Wanted(states=["failed"]), limit=9)] == [ids[1]]
 
 
 def test_the_oldest_job_that_nobody_drives_is_claimed(database: Database) -> None:

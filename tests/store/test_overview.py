@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from store import attempts, events, jobs, overview
 from store.sessions import Database
-from tests.store.samples import PLAN, RESULT, SPEC, WIDE, claimed, started, waiting
+from tests.store.samples import PLAN, RESULT, SPEC, claimed, started, waiting
 
 
 def test_overviews(database: Database) -> None:
@@ -27,7 +27,10 @@ def test_overviews(database: Database) -> None:
         assert overview.counts_of(session, []) == {}
         assert overview.recent_seconds(session, job.id) == [14.0, 12.0]
         assert overview.recent_seconds(session, other.id) == []
-        assert overview.configurations(session, job.id) == {WIDE.key: WIDE.canonical()}
         assert [(a.number, a.state) for a in overview.attempts_of(session, retried.id)] == [(1, "lost"), (2, "running")]
         assert overview.last_event(session, job.id) == events.after(session, job.id, 0, 1000)[-1].id
         assert overview.last_event(session, "job_0") == 0
+        assert overview.last_events(session, [job.id, other.id, "job_0"]) == {
+            found.id: overview.last_event(session, found.id) for found in (job, other)
+        }
+        assert overview.last_events(session, []) == {}

@@ -1,14 +1,16 @@
 """Reports: written in batches, read as one course."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
 from sqlalchemy import func, select
 
 from store import attempts
+from store.reports import paces
 from store.sessions import Database
 from store.tables import Report
-from tests.store.samples import claimed, progress, running, started, waiting
+from tests.store.samples import RESULT, claimed, progress, running, started, waiting
 
 
 def test_a_report_is_stored_as_it_was_measured(database: Database) -> None:
@@ -54,6 +56,34 @@ def test_a_large_batch(database: Database) -> None:
         _, _, attempt = running(session)
         attempts.write_reports(session, attempt.id, attempt.token, [progress(step) for step in range(1, 2002)])
         assert session.scalars(select(func.count()).select_from(Report)).one() == 2001
+
+
+@pytest.mark.parametrize(
+    ("evaluated", "limit", "shown", "steps"),
+    [
+        (range(50, 1001, 50), 100, 20, None),
+        (range(981, 1001), 100, 20, None),  # close together, as after a resumption
+        (range(1, 1001), 100, 100, None),
+        ((3, 7), 5, 2, [1, 3, 7, 502, 1000]),  # of the 996 others, number 499
+        ((3, 7), 4, 2, [1, 3, 7, 1000]),
+        ((3, 5, 7), 3, 1, [1, 5, 1000]),
+        ((3, 7), 2, 0, [1, 1000]),
+    ],
+)
+def test_evaluations_are_thinned_last(
+    database: Database, evaluated: Sequence[int], limit: int, shown: int, steps: list[int] | None
+) -> None:
+    with database.write() as session:
+        _, trial, attempt = running(session)
+        course = [progress(i, value=float(i) if i in evaluated else None) for i in range(1, 1001)]
+        attempts.write_reports(session, attempt.id, attempt.token, course)
+        found = attempts.reports(session, trial.id, limit=limit)
+    assert sum(report.value is not None for report in found) == shown
+    assert len(found) == limit
+    assert [found[0].step, found[-1].step] == [1, 1000]
+    assert sorted({report.step for report in found}) == [report.step for report in found]
+    if steps is not None:
+        assert [report.step for report in found] == steps
 
 
 def test_a_long_course_is_thinned_evenly(database: Database) -> None:
@@ -109,3 +139,50 @@ def test_the_latest_report_of_each_running_trial(database: Database) -> None:
         running(session)
         latest = attempts.latest_reports(session, job.id)
         assert {number: report.step for number, report in latest.items()} == {0: 2, 1: 5}
+
+
+def test_courses_are_the_evaluations_of_a_family_s_ended_search_trials(database: Database) -> None:
+    with database.write() as session:
+        job, token = claimed(session)
+        reported = [progress(1), progress(2, value=10.0), progress(4, value=20.0)]
+        for number, kind in enumerate(("search", "search", "search", "baseline", "search")):
+            attempt = started(session, job, waiting(session, job, number, kind=kind))
+            attempts.write_reports(session, attempt.id, attempt.token, reported)
+            if number == 0:
+                attempts.finish(session, attempt.id, attempt.token, RESULT)
+            elif number == 1:
+                attempts.prune(session, attempt.id, attempt.token, "It fell behind.")
+            elif number == 2:
+                attempts.fail(session, attempt.id, attempt.token, "diverged", "Loss is nan.")
+            elif number == 3:
+                attempts.finish(session, attempt.id, attempt.token, RESULT)
+        attempts.lose(session, attempt.id, "Gone.")
+        again = attempts.start(
+            session, attempt.trial_id, job_token=token, worker="w", slot="", ttl_s=9.0, environment={}, log_path=""
+        )
+        attempts.write_reports(session, again.id, again.token, [progress(4, value=20.0), progress(6, value=30.0)])
+        attempts.finish(session, again.id, again.token, RESULT)
+    course = [(2e6, 10.0), (4e6, 20.0)]
+    with database.read() as session:
+        assert attempts.courses(session, job.id, "sparse_wide") == {0: course, 1: course, 4: [*course, (6e6, 30.0)]}
+        assert attempts.courses(session, job.id, "sparse_doped") == {}
+
+
+def test_the_pace_of_what_runs_leaves_out_its_start(database: Database) -> None:
+    with database.write() as session:
+        job, _ = claimed(session)
+        for number, reported in enumerate(
+            (
+                [progress(1, seconds=60.0), progress(2, seconds=61.0), progress(11, seconds=80.0)],  # 2 s a step
+                [progress(5)],
+                [],
+                [progress(50, seconds=10.0), progress(60, seconds=15.0)],  # resumed; .5 s a step
+            )
+        ):
+            attempt = started(session, job, waiting(session, job, number))
+            attempts.write_reports(session, attempt.id, attempt.token, reported)
+    with database.read() as session:
+        assert paces(session, job.id) == pytest.approx([200.0, 50.0])
+    with database.write() as session:
+        attempts.finish(session, attempt.id, attempt.token, RESULT)
+        assert paces(session, job.id) == pytest.approx([200.0])

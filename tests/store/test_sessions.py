@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from store import attempts, jobs
+from store import attempts, jobs, listing
 from store.sessions import Database
 from store.tables import Attempt, Checkpoint, Event, Job, Report, Trial
 from tests.store.samples import PLAN, SPEC, progress, running
@@ -24,7 +24,7 @@ def test_a_write_is_committed_and_an_error_rolls_it_back(database: Database) -> 
     with pytest.raises(KeyError):
         fail_halfway()
     with database.read() as session:
-        assert [j.id for j in jobs.page(session, after=None, limit=9)] == [job.id]
+        assert [j.id for j in listing.page(session, limit=9)] == [job.id]
 
 
 def test_a_reader_cannot_write(database: Database) -> None:
@@ -36,12 +36,12 @@ def test_a_reader_cannot_write(database: Database) -> None:
 
 def test_a_reader_sees_one_snapshot_and_blocks_nobody(database: Database) -> None:
     with database.read() as reading:
-        assert jobs.page(reading, after=None, limit=9) == []
+        assert listing.page(reading, limit=9) == []
         with database.write() as writing:
             jobs.create(writing, SPEC, PLAN)
-        assert jobs.page(reading, after=None, limit=9) == []
+        assert listing.page(reading, limit=9) == []
     with database.read() as reading:
-        assert len(jobs.page(reading, after=None, limit=9)) == 1
+        assert len(listing.page(reading, limit=9)) == 1
 
 
 def test_rows_stay_readable_after_their_transaction(database: Database) -> None:
@@ -85,5 +85,5 @@ def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:
     file.write_text("not a database\n" * 100)
     database = Database(f"sqlite:///{file}")
     with database.read() as session, pytest.raises((sqlite3.DatabaseError, DBAPIError), match="not a database"):
-        jobs.page(session, after=None, limit=1)
+        listing.page(session, limit=1)
     assert file.read_text() == "not a database\n" * 100

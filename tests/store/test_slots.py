@@ -1,13 +1,15 @@
 """Slots that lose everything, and the pause they get."""
 
+import re
+
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, insert, text, update
 from sqlalchemy.orm import Session
 
 from store import attempts, clock, events, slots
 from store.sessions import Database
 from store.tables import Attempt, Job
-from tests.store.samples import RESULT, claimed, started, waiting
+from tests.store.samples import RESULT, claimed, running, started, waiting
 
 
 def lose(session: Session, job: Job, number: int, times: int = 1) -> None:
@@ -61,3 +63,24 @@ def test_slots_of_a_job_are_counted(database: Database) -> None:
         assert slots.count_of(session, job.id) == 0
         lose(session, job, 0, 2)
         assert slots.count_of(session, job.id) == 1
+
+
+def test_the_lost_among_many_attempts_are_found_by_an_index(database: Database) -> None:
+    with database.write() as session:
+        _, _, attempt = running(session)
+        values = {c.key: getattr(attempt, c.key) for c in Attempt.__table__.columns if c.key != "id"}
+        values |= {"state": "finished", "ended_at_s": 2e9, "environment": {}}
+        many = [values | {"number": number, "slot": f"here/cuda:{number % 8}"} for number in range(2, 2000)]
+        session.execute(insert(Attempt), many)
+    seen: list[str] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *given: seen.append(str(given[2])))
+    with database.read() as session:
+        assert slots.quarantined(session) == []
+    (suspects,) = [sql for sql in seen if "DISTINCT" in sql]
+    assert "'lost'" in suspects
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        explain = "EXPLAIN QUERY PLAN " if database.engine.dialect.name == "sqlite" else "EXPLAIN "
+        connection.execute(text("ANALYZE attempt"))
+        literal = re.sub(r"ended_at_s > .*", "ended_at_s > 1.0", suspects, flags=re.DOTALL)
+        plan = "\n".join(str(row[-1]) for row in connection.execute(text(explain + literal)))
+    assert "ix_attempt_lost" in plan, plan

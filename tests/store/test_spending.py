@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import update
 
-from store import attempts, clock, jobs, spending
+from store import attempts, clock, jobs, quotas, spending
 from store.sessions import Database
 from store.tables import Attempt, Job
 from tests.store.samples import RESULT, TTL_S, claimed, progress, started, waiting
@@ -32,6 +32,23 @@ def test_hours_are_of_slots_and_a_dead_attempt_counts_until_its_lease_ran_out(da
                 )
             )
         assert spending.spent(session, job.id).device_hours == pytest.approx(2.0, abs=0.01)
+
+
+@pytest.mark.parametrize(("share", "hours"), [(None, 4.0), (0.25, 1.0), (2, 8.0), (1.0, 4.0)])
+def test_hours_are_of_devices(database: Database, share: float | None, hours: float) -> None:
+    """Four attempts of an hour each: side by side on one GPU, on two GPUs each, or on a slot that is a device."""
+    with database.write() as session:
+        job, _ = claimed(session)
+        assert spending.mean_share(session, job.id) == 1.0
+        for number in range(4):
+            attempt = started(session, job, waiting(session, job, number))
+            if share is not None:
+                attempts.add_environment(session, attempt.id, attempt.token, {"device_share": share})
+            attempts.finish(session, attempt.id, attempt.token, RESULT)
+        session.execute(update(Attempt).values(started_at_s=Attempt.ended_at_s - 3600.0))
+        assert spending.spent(session, job.id).device_hours == pytest.approx(hours)
+        assert spending.mean_share(session, job.id) == (share or 1.0)
+        assert quotas.usage(session, "project", "default").device_hours == pytest.approx(hours, abs=1e-3)
 
 
 def test_flops_are_of_trials_and_what_was_done_twice_counts_once(database: Database) -> None:

@@ -6,9 +6,10 @@ import pytest
 
 from sparseift.errors import InvalidValue
 from sparseift.records import DENSE, Configuration
-from store import events, jobs, trials
+from store import events, jobs, trial_listing, trials
 from store.errors import Fenced, NotFound, StateConflict
 from store.sessions import Database
+from store.trial_listing import Wanted
 from tests.store.samples import DENSE_POINT, TTL_S, WIDE, WIDE_POINT, claimed, waiting
 
 
@@ -81,11 +82,14 @@ def test_pages_go_by_number(database: Database) -> None:
             dense = {"configuration": Configuration(DENSE), "point": DENSE_POINT} if number == 2 else {}
             waiting(session, job, number, state="infeasible" if number == 1 else "waiting", **dense)
             waiting(session, other, number)
-        assert [t.number for t in trials.page(session, job.id, after=None, limit=3)] == [0, 1, 2]
-        assert [t.number for t in trials.page(session, job.id, after=2, limit=3)] == [3]
-        assert [t.number for t in trials.page(session, job.id, after=None, limit=9, state="infeasible")] == [1]
-        assert [t.number for t in trials.page(session, job.id, after=None, limit=9, family="dense")] == [2]
-        assert [t.number for t in trials.page(session, job.id, after=0, limit=9, state="waiting")] == [2, 3]
+        assert [t.number for t in trial_listing.page(session, job.id, limit=3)] == [0, 1, 2]
+        assert [t.number for t in trial_listing.page(session, job.id, seen=(2,), limit=3)] == [3]
+        assert [t.number for t in trial_listing.page(session, job.id, Wanted(["infeasible"]), limit=9)] == [1]
+        assert [t.number for t in trial_listing.page(session, job.id, Wanted(family="dense"), limit=9)] == [2]
+        assert [t.number for t in trial_listing.page(session, job.id, Wanted(["waiting"]), seen=(0,), limit=9)] == [
+            2,
+            3,
+        ]
 
 
 def test_an_unknown_trial_is_named(database: Database) -> None:

@@ -12,7 +12,7 @@ from sparseift.records import Budget, JobSpec
 from store import attempts, events, jobs, trials, verbs
 from store.errors import NotFound, StateConflict
 from store.sessions import Database
-from store.tables import Job
+from store.tables import Attempt, Job
 from tests.store.samples import PLAN, RESULT, SPEC, TTL_S, claimed, running, started, waiting
 
 VERBS = ("pause", "resume", "stop", "cancel", "extend", "prioritize")
@@ -116,6 +116,79 @@ def test_pausing_hands_back_if_asked_and_resuming_takes_the_wish_back(database: 
         verbs.pause(session, job.id, "hand_back")
         verbs.resume(session, job.id)
         assert attempts.renew(session, attempt.id, attempt.token, TTL_S) is False
+
+
+PAUSED = "The job was paused."
+GOES_ON = "It was asked to end, but the job goes on."
+ORDERS: list[tuple[str, str, str]] = [  # what was asked, the wish that stands, what comes of an attempt that ends by it
+    ("pause", "", GOES_ON),
+    ("pause:hand_back", "hand_back", PAUSED),
+    ("pause:hand_back pause", "hand_back", PAUSED),
+    ("pause:hand_back resume", "", GOES_ON),
+    ("pause:hand_back extend", "hand_back", PAUSED),
+    ("pause:hand_back stop", "", GOES_ON),
+    ("pause:hand_back stop:stop", "stop", "stopped"),
+    ("pause:hand_back cancel", "cancel", "cancelled"),
+    ("pause:hand_back stop cancel", "cancel", "cancelled"),
+    ("stop:stop stop", "stop", "stopped"),
+    ("stop:stop cancel", "cancel", "cancelled"),
+    ("spent", "stop", "device_hours"),
+    ("spent pause", "stop", "device_hours"),
+    ("spent pause resume", "stop", "device_hours"),
+    ("spent pause:hand_back", "stop", "device_hours"),
+    ("spent pause:hand_back resume", "stop", "device_hours"),
+    ("spent stop", "stop", "device_hours"),
+    ("spent extend", "", GOES_ON),
+    ("spent pause extend", "hand_back", PAUSED),
+    ("spent pause extend resume", "", GOES_ON),
+    ("spent cancel", "cancel", "cancelled"),
+]
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+@pytest.mark.parametrize(("order", "wish", "outcome"), ORDERS)
+def test_each_order_of_verbs_says_what_a_running_attempt_is_asked_for(
+    database: Database, order: str, wish: str, outcome: str, is_lost: bool
+) -> None:
+    """An attempt that has read an earlier wish ends although it was taken back: then its trial waits, or is ended, by
+    the wish that stands. One that is lost meanwhile is treated alike.
+    """
+    with database.write() as session:
+        job, trial, attempt = running(session)
+        for asked in order.split():
+            verb, _, how = asked.partition(":")
+            if verb == "spent":
+                token = job.lease_token or ""
+                verbs.close_search(session, job.id, token, "device_hours", "Enough.", stop_running=True)
+            elif how:
+                getattr(verbs, verb)(session, job.id, how)
+            else:
+                say(session, verb, job.id)
+        session.expire_all()
+        assert session.get_one(Attempt, attempt.id).stop == wish
+        assert attempts.renew(session, attempt.id, attempt.token, TTL_S) is bool(wish)
+        if is_lost:
+            attempts.lose(session, attempt.id, "Gone.", token=attempt.token)
+        else:
+            attempts.stopped(session, attempt.id, attempt.token)
+        found = trials.get(session, job.id, trial.number)
+        if outcome in (PAUSED, GOES_ON):
+            assert found.state == "waiting"
+            assert session.get_one(Attempt, attempt.id).message == ("Gone." if is_lost else outcome)
+        else:
+            assert (found.state, found.reason) == ("cancelled", outcome)
+
+
+def test_what_was_handed_back_before_a_stop_still_finishes(database: Database) -> None:
+    with database.write() as session:
+        job, trial, attempt = running(session)
+        verbs.pause(session, job.id, "hand_back")
+        attempts.stopped(session, attempt.id, attempt.token)
+        verbs.stop(session, job.id)
+        assert trials.get(session, job.id, trial.number).state == "waiting"
+        again = started(session, job, trial)
+        attempts.finish(session, again.id, again.token, RESULT)
+        assert jobs.counts(session, job.id) == {"complete": 1}
 
 
 def test_stopping_keeps_what_is_measured_and_lets_it_be_confirmed(database: Database) -> None:
