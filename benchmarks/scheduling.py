@@ -63,8 +63,9 @@ class HereEngine:
     def __init__(self, database: Database, setting: Setting) -> None:
         self._database, self._setting = database, setting
 
-    def can(self, occupied: Collection[str]) -> Slot | None:
+    def can(self, occupied: Collection[str], key: str = "") -> Slot | None:
         """The slot is always free."""
+        del key
         return None if occupied else Slot("here/cpu:0", "", 1)
 
     def place(self, slot: Slot, order: Order) -> None:
@@ -81,8 +82,10 @@ class HereEngine:
         del attempt_id
         return None
 
-    def kill(self, attempt_ids: Collection[int]) -> None:
+    def kill(self, attempt_ids: Collection[int]) -> frozenset[int]:
         """Nothing runs."""
+        del attempt_ids
+        return frozenset()
 
     def hand_back(self) -> None:
         """Nothing runs."""

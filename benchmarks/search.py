@@ -2,13 +2,15 @@
 
     OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/search.py --repetitions 100
 
-The default is the worker's own `decide`: families in turn, 24 or 60 search trials, then the chosen one of
-each of the four families on three fresh seeds, 36 or 72 trainings in all. Its rivals get the same number of trainings.
-What does not confirm answers with its luckiest runs. Every repetition draws a surface, the same for every strategy and
-none that the default was tuned on.
+The default is the worker's own `decide`: 24 or 60 search trials, every other one in turn after two rounds, the others
+to the most promising family; then the chosen one of each of the four families on three fresh seeds, 36 or 72 trainings
+in all. Its rivals get the same number of trainings. What does not confirm answers with its luckiest runs. Every
+repetition draws a surface, the same for every strategy and none that the default was tuned on.
 
-Units: bits per byte times 1000; lower is better. Noise and the spread of families are those of the demo's real runs,
-the depths of the parabolas are about those of benchmarks/results/curves.json, stretched to the default space.
+Units: bits per byte times 1000; lower is better. The noise of a run and the spread of families are those of the demo's
+real runs. The shape is an assumption: the depths of the parabolas were set by hand, of the order of the differences
+between the runs in benchmarks/results/curves.json, whose space is smaller. `--family-sd` sets another spread;
+`--outlier 300` lets the tenth search run of every strategy end with that loss, as one that diverged late would.
 Regret: true loss of what a strategy names, less the lowest loss of the space: over all families (overall), or family by
 family (their mean, and the worst one). A family that was never tried counts with the mean of its random configurations.
 Told: what the strategy reports of its winner, less that configuration's true loss; negative is too good to be true.
@@ -38,7 +40,8 @@ PARALLEL = (0.5, 0.6667, 0.75, 0.8, 0.8333, 0.9)
 SPACE = Space()
 TOTAL_STEPS = 4000
 CONFIRM_SEEDS = 3
-FIRST_SURFACE = 1000  # the default was chosen on those below
+OUTLIER_RUN = 10  # the search run that an outlier replaces, counted from 1
+FIRST_SURFACE = 1000  # the default was chosen on those below, and on some from 5000 on
 Floats = NDArray[np.float64]
 
 # Milli-bits per byte. From the demo (README.md, 2026-11-23) …
@@ -70,10 +73,11 @@ class Surface:
     method, plus three parabolas in ΔT (logarithmic), α₀ and T_end that all families share.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, family_sd: float = FAMILY_SD, outlier: float | None = None) -> None:
         dice = np.random.default_rng([seed, 0])
+        self._outlier, self._runs = outlier, 0
         self._seed = seed
-        self._level = dict(zip(FAMILIES, dice.normal(0, FAMILY_SD, 4), strict=True))
+        self._level = dict(zip(FAMILIES, dice.normal(0, family_sd, 4), strict=True))
         self._optimum = dict(zip(FAMILIES, dice.uniform(0, 1, 4), strict=True))
         self._depth = dict(zip(FAMILIES, dice.uniform(*SPARSITY_DEPTH, 4), strict=True))
         self._effect = {(f, m): dice.normal(METHOD_MEAN, METHOD_SD) for f in FAMILIES for m in ("set", "rigl")}
@@ -114,7 +118,10 @@ class Surface:
         return sum(float(w) * (a - float(b)) ** 2 for w, a, b in zip(self._weight, at, self._place, strict=True))
 
     def run(self, configuration: Configuration, seed: int) -> float:
-        """What a training measures: part of the noise is the seed's, part the run's own."""
+        """What a training measures: part of the noise is the seed's, part the run's own; or the outlier."""
+        self._runs += 1
+        if self._outlier is not None and self._runs == OUTLIER_RUN:
+            return self._outlier
         common = np.random.default_rng([self._seed, 1, seed]).normal(0, SEED_SD * math.sqrt(SEED_SHARE))
         own = np.random.default_rng([self._seed, 2, seed, int(configuration.key, 16)])
         return self.loss(configuration) + float(common + own.normal(0, SEED_SD * math.sqrt(1 - SEED_SHARE)))
@@ -182,8 +189,17 @@ def confirmed(surface: Surface, done: list[Run], seed: int, per_family: int = 1)
     return Answer(named, told)
 
 
+def by_all_in_turn(surface: Surface, trials: int, seed: int) -> Answer:
+    """The former default: all trials in turn."""
+
+    def suggested(family: str, done: list[Run], draw: int) -> Configuration:
+        return suggest(SPACE, PLAN, family, [Seen(c, "measured", v) for c, v in done], seed=draw)
+
+    return confirmed(surface, in_turn(surface, trials, seed, suggested), seed)
+
+
 def by_top_two(surface: Surface, trials: int, seed: int) -> Answer:
-    """The default's search with as many trials fewer as a second confirmation of each family costs."""
+    """In turn, with as many trials fewer as a second confirmation of each family costs."""
     fewer = trials - CONFIRM_SEEDS * len(FAMILIES)
 
     def suggested(family: str, done: list[Run], draw: int) -> Configuration:
@@ -193,7 +209,7 @@ def by_top_two(surface: Surface, trials: int, seed: int) -> Answer:
 
 
 def by_tpe_in_turn(surface: Surface, trials: int, seed: int) -> Answer:
-    """The former default."""
+    """TPE in the place of the Gaussian process."""
 
     def suggested(family: str, done: list[Run], draw: int) -> Configuration:
         return by_tpe(SPACE, PLAN, family, centred([Seen(c, "measured", v) for c, v in done]), seed=draw)
@@ -253,7 +269,8 @@ def luckiest(done: list[Run]) -> Answer:
 
 STRATEGIES: dict[str, Strategy] = {
     "default": by_default,
-    "default, two confirmed": by_top_two,
+    "all in turn": by_all_in_turn,
+    "all in turn, two confirmed": by_top_two,
     "TPE in turn, confirmed": by_tpe_in_turn,
     "random in turn, confirmed": by_random_in_turn,
     "plain TPE": by_plain_tpe,
@@ -276,30 +293,42 @@ def interval(values: Floats) -> str:
 
 
 def main() -> None:
-    """Print one table for each number of trials."""
+    """Print two tables for each number of trials."""
     line = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     line.add_argument("--repetitions", type=int, default=30)
     line.add_argument("--trials", type=int, nargs="+", default=[24, 60])
+    line.add_argument("--family-sd", type=float, default=FAMILY_SD, help="spread of the families' best")
+    line.add_argument("--outlier", type=float, help=f"the loss of search run {OUTLIER_RUN}; by default as any other's")
     arguments = line.parse_args()
-    print(f"{arguments.repetitions} surfaces; mean ± half of the 95 % interval; bits per byte x 1000")
+    print(
+        f"{arguments.repetitions} surfaces, families' best spread by {arguments.family_sd:g}; "
+        "mean ± half of the 95 % interval; bits per byte x 1000"
+        + (f"; run {OUTLIER_RUN} measures {arguments.outlier:g}" if arguments.outlier is not None else "")
+    )
     for trials in arguments.trials:
         results: dict[str, list[tuple[float, ...]]] = {name: [] for name in STRATEGIES}
         for repetition in range(arguments.repetitions):
-            surface = Surface(FIRST_SURFACE + repetition)
+            surface = Surface(FIRST_SURFACE + repetition, arguments.family_sd)
             randoms = {f: [surface.loss(drawn_at_random(f, i)) for i in range(50)] for f in FAMILIES}
             untried = {f: fmean(values) for f, values in randoms.items()}
             for name, strategy in STRATEGIES.items():
-                results[name].append(judge(surface, strategy(surface, trials, repetition), untried))
+                measured = Surface(FIRST_SURFACE + repetition, arguments.family_sd, arguments.outlier)
+                results[name].append(judge(surface, strategy(measured, trials, repetition), untried))
         trainings = trials + CONFIRM_SEEDS * len(FAMILIES)
         print(f"\nafter {trials} search trials and confirmation, {trainings} trainings without dense's")
-        print(
-            f"{'regret':<28}{'overall':>14}{'family mean':>15}{'worst family':>15}{'told':>15}   family mean - default"
-        )
-        base = np.array(results["default"])[:, 1]
-        for name, rows in results.items():
-            table = np.array(rows)
-            cells = "".join(f"{interval(table[:, i]):>15}" for i in range(4))
-            print(f"{name:<27}{cells}   {interval(table[:, 1] - base) if name != 'default' else ''}".rstrip())
+        base = np.array(results["default"])
+        tables = {name: np.array(rows) for name, rows in results.items()}
+        show("regret", tables)
+        show("less the default's, paired", {n: t[:, :3] - base[:, :3] for n, t in tables.items() if n != "default"})
+
+
+def show(title: str, tables: dict[str, Floats]) -> None:
+    """One row a strategy: mean and interval of each column over the surfaces."""
+    columns = ("overall", "family mean", "worst family", "told")
+    width = next(iter(tables.values())).shape[1]
+    print(f"{title:<27}" + "".join(f"{column:>15}" for column in columns[:width]))
+    for name, table in tables.items():
+        print(f"{name:<27}" + "".join(f"{interval(table[:, i]):>15}" for i in range(width)))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from store import migrate
 from store.sessions import Database
 from worker import engines
 from worker.order import RUNNER, Setting
+from worker.presence import Presence
 from worker.scheduler import Scheduler
 
 SHORTEST_TTL_S = 1.0
@@ -66,7 +67,10 @@ def parser() -> argparse.ArgumentParser:
         "--ray-address", metavar="HOST:PORT", help="a Ray cluster (default: Ray of our own on this machine)"
     )
     line.add_argument(
-        "--slots", type=int, metavar="N", help="trials at a time (default: 1, or as many as GPUs or the cluster allow)"
+        "--slots",
+        type=int,
+        metavar="N",
+        help="trials at a time (default: one per GPU, or per CPU core; with fractions or a cluster, as many as fit)",
     )
     line.add_argument(
         "--threads-per-slot", type=int, metavar="N", help="CPU threads of a trial (default: cores divided by slots)"
@@ -160,6 +164,9 @@ def build(arguments: argparse.Namespace, database: Database, stop: Event, closin
         artifacts=Path(setting.artifacts),
         attempt_limit_s=arguments.attempt_limit_s,
         until_idle=arguments.until_idle,
+        presence=Presence(
+            database, engine=wish.engine, slots=engines.slot_names(engine), lease_ttl_s=arguments.lease_ttl_s
+        ),
     )
 
 

@@ -15,10 +15,11 @@ from sparseift.records import Progress, TrialResult, TrialSpec
 from store import attempts
 from store.errors import Fenced, StoreError
 from store.sessions import Database
-from worker import hardware
+from worker import diary, hardware
 from worker.failures import TimeLimit, classify, describe
 from worker.order import Order, Setting
 from worker.outage import ORPHAN_AFTER_S, OUTAGES, write
+from worker.pruning import Pruned
 from worker.reporter import Orphaned, Reporter
 
 log = logging.getLogger(__name__)
@@ -101,6 +102,13 @@ def _train(
         told_to_stop = reporter.stop or hand_back.is_set()
         return told_to_stop
 
+    def report(progress: Progress) -> None:
+        log.info(diary.line(progress))
+        reporter.report(progress)
+        verdict = order.bar.verdict(progress) if order.bar is not None else None
+        if verdict is not None:
+            raise Pruned(verdict)
+
     def run(resume_from: Path | None) -> TrialResult:
         return runner(
             order.trial,
@@ -109,12 +117,13 @@ def _train(
             resume_from=resume_from,
             device=setting.device,
             threads=setting.threads,
-            report=reporter.report,
+            report=report,
             saved=reporter.saved,
             should_stop=should_stop,
         )
 
     attempt_id, token = order.attempt_id, order.token
+    log.info(diary.beginning(order, setting))
     try:
         try:
             result = run(_checkpoint(order, setting))
@@ -125,6 +134,10 @@ def _train(
             result = run(None)
     except (Fenced, Orphaned):
         raise
+    except Pruned as pruned:
+        verdict = str(pruned)
+        log.info(verdict)
+        return lambda session: attempts.prune(session, attempt_id, token, verdict), True
     except Exception as error:
         reporter.check()  # a fenced attempt's errors are nobody's
         if told_to_stop and reporter.stop:
@@ -138,6 +151,7 @@ def _train(
             return lambda session: attempts.lose(session, attempt_id, message, token=token), False
         reusable = failure_class in REUSABLE
         return lambda session: attempts.fail(session, attempt_id, token, failure_class, message), reusable
+    log.info(diary.ending(result))
     if not math.isfinite(result.value):
         message = f"The metric on the validation split is {result.value}."
         return lambda session: attempts.fail(session, attempt_id, token, "diverged", message), True

@@ -2,7 +2,8 @@
 
 On stdin, a JSON line each: {"setting": …} once, then {"order": …} to run an attempt and {"stop": attempt id} to
 checkpoint and hand it back. The end of stdin means that the worker is gone: the attempt that runs is finished, and
-then the process ends. On the status pipe: {"ready": true} after the imports, {"idle": attempt id} after each attempt.
+then the process ends. On the status pipe: {"ready": true} after the imports, {"reported": attempt id} with an attempt's
+first report, {"idle": attempt id} after each attempt.
 """
 
 import gc
@@ -12,15 +13,19 @@ import os
 import queue
 import sys
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from sparseift import catalog
+from sparseift.records import Progress, TrialResult, TrialSpec
 from store.sessions import Database
 from worker.attempt import Runner, execute
 from worker.order import Order, Setting
+from worker.warmth import key_of
 from worker.watchdog import watched
 
 log = logging.getLogger(__name__)
@@ -46,17 +51,21 @@ class Stdin(threading.Thread):
                 self.hand_back.set()
 
     def run(self) -> None:
-        """Sort lines into orders and stops until the pipe ends."""
+        """Sort lines until the pipe ends."""
         for line in sys.stdin:
-            message: dict[str, Any] = json.loads(line)
-            if "order" in message:
-                self.orders.put(Order.from_json(message["order"]))
-            elif "stop" in message:
-                with self._lock:
-                    self._stopped.add(message["stop"])
-                    if message["stop"] == self._running:
-                        self.hand_back.set()
+            self.sort(line)
         self.orders.put(None)
+
+    def sort(self, line: str) -> None:
+        """Take an order or a stop."""
+        message: dict[str, Any] = json.loads(line)
+        if "order" in message:
+            self.orders.put(Order.from_json(message["order"]))
+        elif "stop" in message:
+            with self._lock:
+                self._stopped.add(message["stop"])
+                if message["stop"] == self._running:
+                    self.hand_back.set()
 
 
 def tell(status: int, message: dict[str, Any]) -> None:
@@ -78,12 +87,40 @@ def write_to(path: Path) -> None:
     os.close(file)
 
 
+def announced(runner: Runner, first: Callable[[], None]) -> Runner:
+    """The runner; `first` is called before its first report: by then it has taken the memory that it needs."""
+
+    def run(trial: TrialSpec, *, report: Callable[[Progress], None], **more: Any) -> TrialResult:
+        told = False
+
+        def announced_report(progress: Progress) -> None:
+            nonlocal told
+            if not told:
+                told = True
+                first()
+            report(progress)
+
+        return runner(trial, report=announced_report, **more)
+
+    return run
+
+
 def clean_up() -> None:
     """Give memory back between attempts."""
     gc.collect()
     torch: Any = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def forget_graphs() -> None:
+    """Drop what torch has compiled: it keeps eight graphs of one function and computes every further width without.
+
+    What a trial measures must not depend on which trials its process has run before.
+    """
+    dynamo: Any = sys.modules.get("torch._dynamo")
+    if dynamo is not None:
+        dynamo.reset()
 
 
 def resident_bytes() -> int:
@@ -103,14 +140,19 @@ def main() -> None:
     stdin.start()
     at_first = resident_bytes()
     tell(status, {"ready": True})
+    key = ""
     while (order := stdin.orders.get()) is not None:
         write_to(Path(setting.artifacts) / order.log_path)
         stdin.began(order.attempt_id)
-        guarded = watched(runner, order, database, setting.hang_limit_s)
+        if key_of(order.trial) != key:
+            forget_graphs()
+            key = key_of(order.trial)
+        telling = announced(runner, partial(tell, status, {"reported": order.attempt_id}))
+        guarded = watched(telling, order, database, setting.hang_limit_s)
         sound = execute(order, setting, database, guarded, stdin.hand_back)
-        clean_up()
         if not sound:
             break
+        clean_up()  # not before: on a GPU that failed, this would too
         grown = resident_bytes() - at_first
         if setting.leak_limit_bytes is not None and grown > setting.leak_limit_bytes:
             log.warning("This process has grown by %d MiB since it was started and is replaced", grown >> 20)

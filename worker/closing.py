@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
-from sparseift.records import Budget, JobSpec, Plan
+from sparseift.records import DENSE, Budget, Configuration, JobSpec, Plan
 from store.spending import Spent
-from worker.search import Row, confirm_seeds, searched_families
+from worker.choose import choose
+from worker.search import INFRASTRUCTURE, Row, confirm_seeds, searched_families
 
 NAMES = {"wall_time_s": "seconds of wall time", "device_hours": "device-hours", "training_flops": "training FLOPs"}
 
@@ -17,22 +18,67 @@ def has_limits(budget: Budget) -> bool:
     return any(getattr(budget, name) is not None for name in NAMES)
 
 
-def reserve(spec: JobSpec, plan: Plan, rows: Sequence[Row], seconds: Sequence[float], slots: int) -> Spent:
+def reserve(
+    spec: JobSpec, plan: Plan, rows: Sequence[Row], seconds: Sequence[float], slots: int, share: float = 1.0
+) -> Spent:
     """What the baseline, the confirmations and the ladder that are still to come will cost.
 
     At equal FLOPs every trial costs about a dense one in training FLOPs, a rung of the ladder its multiple of that; in
-    time, as many times the median of those that are complete, and nothing before there is one.
+    time, as many times the median of `seconds`, and nothing where none is known. One that runs counts as a whole.
 
     Args:
-        seconds: that complete trials took. slots: on which the job runs.
+        seconds: that complete trials took; before there is one, what running ones will take at their pace so far.
+        slots: on which the job runs. share: of a device, that each of them is.
     """
-    seeds = len(confirm_seeds(spec))
-    finals = len(searched_families(spec, plan)) * spec.budget.confirm_seeds
-    done = sum(r.kind in ("baseline", "confirm") and r.state == "complete" for r in rows)
-    left = max(0, seeds + finals - done) + sum(spec.ladder) * seeds  # in dense trainings
+    seeds = confirm_seeds(spec)
+    dense = [(Configuration(DENSE), seed) for seed in seeds]
+    rungs = {m: [(Configuration(DENSE, flop_multiple=m), seed) for seed in seeds] for m in spec.ladder}
+    larger = sum(multiple * _to_come(rows, "ladder", rung) for multiple, rung in rungs.items())
+    left = _to_come(rows, "baseline", dense) + _confirmations_to_come(spec, plan, rows) + larger  # in dense trainings
     trial_s = median(seconds) if seconds else 0.0
     rounds = math.ceil(left / max(1, slots))
-    return Spent(rounds * trial_s, left * trial_s / 3600.0, left * plan.dense_training_flops)
+    return Spent(rounds * trial_s, left * trial_s * share / 3600.0, left * plan.dense_training_flops)
+
+
+def _confirmations_to_come(spec: JobSpec, plan: Plan, rows: Sequence[Row]) -> int:
+    """Of the configurations that would be confirmed now: after an extension they may be others than before."""
+    families, asked = searched_families(spec, plan), spec.budget.confirm_seeds
+    if asked == 0 or not any(row.kind == "confirm" for row in rows):
+        return len(families) * asked  # without asking who wins, which takes a fit
+    searched = [r for r in rows if r.kind == "search" and r.state == "complete"]
+    best = choose(spec.space, plan, [(r.configuration, r.value) for r in searched if r.value is not None])
+    known = [best[family] for family in families if family in best]
+    finals = [(winner, seed) for winner in known for seed in confirm_seeds(spec)]
+    return _to_come(rows, "confirm", finals) + (len(families) - len(known)) * asked
+
+
+def _to_come(rows: Sequence[Row], kind: str, wanted: Sequence[tuple[Configuration, int]]) -> int:
+    """How many of `wanted` are not done with; one that the infrastructure lost for good is tried once more."""
+    tried: dict[tuple[Configuration, int], list[Row]] = {one: [] for one in wanted}
+    for row in rows:
+        if row.kind == kind and (row.configuration, row.seed) in tried:
+            tried[row.configuration, row.seed].append(row)
+    return sum(not _is_settled(attempted) for attempted in tried.values())
+
+
+def _is_settled(tried: Sequence[Row]) -> bool:
+    if not tried or not all(row.ended for row in tried):
+        return False
+    return len(tried) > 1 or tried[0].state != "failed" or tried[0].reason != INFRASTRUCTURE
+
+
+def has_proposed_all(spec: JobSpec, plan: Plan, rows: Sequence[Row]) -> bool:
+    """Whether closing the search would change nothing: no trial of it is left to be proposed or to begin, nor, where
+    the job stops what runs, to be stopped.
+    """
+    searched = [row for row in rows if row.kind == "search" and row.configuration.schedule is not None]
+    budget = spec.budget
+    most = budget.search_trials + min(sum(row.is_free for row in searched), budget.search_trials)
+    if searched_families(spec, plan) and len(searched) < most:
+        return False
+    if budget.when_spent == "stop":
+        return all(row.ended for row in searched)
+    return all(row.state != "waiting" for row in searched)
 
 
 def spent_limit(budget: Budget, spent: Spent, kept: Spent) -> tuple[str, str] | None:

@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +24,8 @@ class Place:
         device: what torch is told inside the child, "cpu" or "cuda" (the child sees one GPU alone).
         visible: the child's CUDA_VISIBLE_DEVICES; "" hides every GPU.
         threads: CPU threads of the child.
-        fraction: of the GPU's memory that must be free before an attempt is placed; None: not looked at.
+        fraction: of the GPU's memory that must be free before an attempt is placed; None: not looked at, as the GPU
+            is not shared.
     """
 
     name: str
@@ -32,33 +35,55 @@ class Place:
     fraction: float | None = None
 
 
-def probe() -> tuple[str, ...]:
-    """The devices that torch can use: "cuda:0", … or "cpu" alone. Without NVIDIA's tools, nothing is started."""
-    if shutil.which("nvidia-smi") is None and not Path("/dev/nvidiactl").exists():
-        return ("cpu",)
+def gpus() -> tuple[str, ...]:
+    """The GPUs that torch finds here, "cuda:0", …, in the order of their places on the bus, as in nvidia-smi."""
     answer = subprocess.run(
-        [sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=PROBE_LIMIT_S, check=False
+        [sys.executable, "-c", PROBE],
+        capture_output=True,
+        text=True,
+        timeout=PROBE_LIMIT_S,
+        check=False,
+        env={**os.environ, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"},
     )
     names = [line for line in answer.stdout.splitlines() if line.strip()] if answer.returncode == 0 else []
-    return tuple(f"cuda:{i}" for i in range(len(names))) or ("cpu",)
+    return tuple(f"cuda:{i}" for i in range(len(names)))
 
 
-def parse(text: str) -> tuple[str, ...]:
+def probe() -> tuple[str, ...]:
+    """The devices that torch can use: its GPUs or "cpu" alone. Without NVIDIA's tools, nothing is started."""
+    if shutil.which("nvidia-smi") is None and not Path("/dev/nvidiactl").exists():
+        return ("cpu",)
+    return gpus() or ("cpu",)
+
+
+def parse(text: str, found: Callable[[], tuple[str, ...]] = gpus) -> tuple[str, ...]:
     """The devices of `--devices`: "auto", "cpu", or "cuda:0,cuda:1".
 
+    Args:
+        found: the GPUs that there are; asked only where the text names some.
+
     Raises:
-        InvalidValue: anything else, or CPU and GPUs mixed.
+        InvalidValue: anything else; CPU and GPUs mixed; a GPU that is not there, or that is named twice.
     """
     if text == "auto":
         return probe()
-    devices = tuple(part.strip() for part in text.split(","))
-    if devices == ("cpu",):
-        return devices
+    parts = tuple(part.strip() for part in text.split(","))
+    if parts == ("cpu",):
+        return parts
+    devices: list[str] = []
+    for part in parts:
+        kind, _, index = part.partition(":")
+        if kind != "cuda" or not index.isdecimal():
+            raise InvalidValue(f"There is no device '{part}'; write auto, cpu, or a list such as cuda:0,cuda:1.")
+        device = f"cuda:{int(index)}"
+        if device in devices:
+            raise InvalidValue(f"The device '{device}' is named twice; several slots share it by --slots.")
+        devices.append(device)
+    here = found()
     for device in devices:
-        kind, _, index = device.partition(":")
-        if kind != "cuda" or not index.isdigit():
-            raise InvalidValue(f"There is no device '{device}'; write auto, cpu, or a list such as cuda:0,cuda:1.")
-    return devices
+        if device not in here:
+            raise InvalidValue(f"There is no device '{device}'; torch finds {', '.join(here) or 'no GPU'}.")
+    return tuple(devices)
 
 
 def cores() -> int:
@@ -73,17 +98,19 @@ def share(
 
     Args:
         devices: of `parse`.
-        slots: how many; None for one, or for as many as the fraction allows.
+        slots: how many; None for one per GPU or as many as the fraction allows, and on CPU for one per core.
         threads_per_slot: None for the cores divided by the slots.
-        gpu_fraction: of a GPU that a slot gets, in (0, 1]; None: GPUs are shared by as many slots as there are.
+        gpu_fraction: of a GPU that a slot gets, in (0, 1]; None: GPUs are shared by as many slots as there are, in
+            equal parts.
 
     Raises:
         InvalidValue: fewer than one slot, or fewer than one thread; a fraction out of range, of a CPU, or too large for
-            so many slots.
+            so many slots; a GPU that CUDA_VISIBLE_DEVICES hides.
     """
     if gpu_fraction is not None:
         slots = _slots_of(devices, slots, gpu_fraction)
-    slots = 1 if slots is None else slots
+    if slots is None:
+        slots = cores() if devices == ("cpu",) else len(devices)
     if slots < 1:
         raise InvalidValue(f"There cannot be {slots} slots; a worker needs at least 1.")
     if threads_per_slot is not None and threads_per_slot < 1:
@@ -91,15 +118,42 @@ def share(
     threads = threads_per_slot or max(1, cores() // slots)
     if devices == ("cpu",):
         return tuple(Place(f"cpu:{i}", "cpu", "", threads) for i in range(slots))
-    visible = [v for v in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if v]
+    sharing = Counter(devices[i % len(devices)] for i in range(slots))
     places = []
     for i in range(slots):
         device = devices[i % len(devices)]
-        index = int(device.removeprefix("cuda:"))
         name = device if slots <= len(devices) else f"{device}/{i // len(devices)}"
-        shown = visible[index] if index < len(visible) else str(index)
-        places.append(Place(name, "cuda", shown, threads, gpu_fraction))
+        equal = 1.0 / sharing[device] if sharing[device] > 1 else None  # alone, a slot may find what others left it
+        places.append(Place(name, "cuda", _shown(device), threads, gpu_fraction or equal))
     return tuple(places)
+
+
+def _shown(device: str) -> str:
+    """What CUDA_VISIBLE_DEVICES must be for a child to see this GPU alone: of ours, if there is one, its entry (an
+    index, or the UUID of a GPU or of a slice of one)."""
+    index, ours = int(device.removeprefix("cuda:")), os.environ.get("CUDA_VISIBLE_DEVICES")
+    if ours is None:
+        return str(index)
+    visible = _visible(ours)
+    if index >= len(visible):
+        left = ", ".join(f"cuda:{i}" for i in range(len(visible))) or "no GPU"
+        raise InvalidValue(f"There is no device '{device}'; CUDA_VISIBLE_DEVICES is '{ours}', which leaves {left}.")
+    return visible[index]
+
+
+def _visible(text: str) -> list[str]:
+    """The entries that CUDA reads: as far as the first that names no GPU, and none where one is named twice.
+
+    Source: CUDA C++ Programming Guide, "CUDA environment variables"; of doubles, torch.cuda says the same.
+    """
+    entries: list[str] = []
+    for entry in (part.strip() for part in text.split(",")):
+        if not entry.isdecimal() and not entry.startswith(("GPU-", "MIG-")):
+            break
+        if entry in entries:
+            return []
+        entries.append(entry)
+    return entries
 
 
 def _slots_of(devices: tuple[str, ...], slots: int | None, gpu_fraction: float) -> int:

@@ -16,11 +16,13 @@ class Slot:
         process: who will run the attempt, "pid@start" (`worker.processes.identity`); "" where that is not known before
             it is placed: the attempt then writes it into its row itself.
         threads: CPU threads there.
+        share: of a device, by which its hours count: .25 where four slots share a GPU, 2.0 where it has two GPUs.
     """
 
     name: str
     process: str
     threads: int
+    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,14 @@ class Death:
 class Engine(Protocol):
     """The protocol of the local engine, and of those for many machines. `tests/worker/test_engines.py` tests both."""
 
-    def can(self, occupied: Collection[str]) -> Slot | None:
-        """A free slot, when the slots named `occupied` run an earlier worker's attempts; None when all are busy."""
+    def can(self, occupied: Collection[str], key: str = "") -> Slot | None:
+        """A free slot, when the slots named `occupied` run an earlier worker's attempts; None when all are busy.
+
+        Args:
+            key: of the trial that is to run there (`worker.warmth`). Where processes are kept warm between attempts,
+                the one whose last trial had this key comes first, one that has run nothing second, and of the others
+                the one that has been idle longest; where each attempt has a new process, all are alike.
+        """
 
     def place(self, slot: Slot, order: Order) -> None:
         """Start an attempt on a slot that `can` gave since the last `alive`."""
@@ -52,8 +60,12 @@ class Engine(Protocol):
     def death(self, attempt_id: int) -> Death | None:
         """What is known of the end of an attempt that died; None where nothing is, or where it has not."""
 
-    def kill(self, attempt_ids: Collection[int]) -> None:
-        """End attempts now, with every process they started; their slots are free within 5 s."""
+    def kill(self, attempt_ids: Collection[int]) -> frozenset[int]:
+        """End attempts now, with every process they started; their slots are free within 5 s.
+
+        Returns:
+            Those that it found and ended: its own, and those of earlier workers as far as it can reach them.
+        """
 
     def hand_back(self) -> None:
         """Ask every attempt to save a checkpoint and end."""

@@ -20,7 +20,7 @@ class Wish:
     Attributes:
         engine: one of `NAMES`.
         devices: of `worker.devices.parse`; a cluster knows its own.
-        slots: attempts at a time.
+        slots: attempts at a time; without it, as many as the GPUs allow, or one per CPU core.
         threads_per_slot: CPU threads, on Ray also the CPUs claimed.
         gpu_fraction: of a GPU that a local slot gets.
         gpus_per_slot: that an attempt on Ray claims: whole ones, or a fraction of one.
@@ -80,6 +80,11 @@ def check(wish: Wish) -> None:
         raise InvalidValue(f"--devices {wish.devices} cannot be told to a Ray cluster; its nodes know their own.")
 
 
+def slot_names(engine: Engine) -> tuple[str, ...]:
+    """The names of an engine's slots, as attempts bear them; none on Ray, which makes them as it places."""
+    return engine.slots if isinstance(engine, LocalEngine) else ()
+
+
 def _ray(wish: Wish, setting: Setting, database: Database, closing: ExitStack) -> Engine:
     from worker import ray_cluster  # imports Ray, where it is installed
     from worker.ray_engine import RayEngine
@@ -95,7 +100,7 @@ def _ray(wish: Wish, setting: Setting, database: Database, closing: ExitStack) -
     gpus = (1.0 if count else 0.0) if wish.gpus_per_slot is None else wish.gpus_per_slot
     if gpus > count:
         raise InvalidValue(f"A slot cannot have {gpus:g} GPUs; there are {count}.")
-    slots = wish.slots or (int(count / gpus + 1e-9) if gpus else 1)  # 1e-9: a third, written .333…
+    slots = wish.slots or (int(count / gpus + 1e-9) if gpus else devices.cores())  # 1e-9: a third, written .333…
     cpus = wish.threads_per_slot or max(1, devices.cores() // slots)
     visible = ",".join(dict.fromkeys(place.visible for place in devices.share(found, max(1, count), 1)))
     cluster = ray_cluster.embed(database.url, cpus=cpus * slots, gpus=count, visible=visible)

@@ -41,14 +41,17 @@ def git_commit() -> str | None:
     return commit.stdout.strip() + ("+" if changed.stdout.strip() else "")
 
 
-def describe(device: str, threads: int) -> dict[str, Any]:
-    """The record that an attempt keeps. `device` is the slot's name ("cpu:0"), `threads` its CPU threads."""
+def describe(device: str, threads: int, share: float = 1.0) -> dict[str, Any]:
+    """The record that an attempt keeps. `device` is the slot's name ("cpu:0"), `threads` its CPU threads, `share` what
+    it has of a device (`worker.engine.Slot`), by which `store.spending` counts its hours.
+    """
     return {
         "python": platform.python_version(),
         **{package: _version(package) for package in PACKAGES},
         "platform": platform.platform(),
         "host": platform.node(),
         "device": device,
+        "device_share": share,
         "threads": threads,
         "git_commit": git_commit(),
     }

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from sparseift.records import Budget, JobSpec
-from worker.search import Row
+from worker.search import Row, missing_baseline
 
 FAILURE_SHARE = 0.5  # of the search's trials that may fail where the job does not say how many
 FAILURES = ("user", "out_of_memory", "timeout")  # divergence is a result, infrastructure is nobody's fault
@@ -19,7 +19,9 @@ def reason_to_give_up(spec: JobSpec, rows: Sequence[Row], messages: Sequence[str
     """
     baseline = [(row, message) for row, message in zip(rows, messages, strict=True) if row.kind == "baseline"]
     if baseline and all(row.state == "failed" for row, _ in baseline):
-        return "baseline_failed", f"No dense baseline could be trained; the last one: {baseline[-1][1]}"
+        is_mistaken = baseline[-1][0].reason == "user"  # the other seeds would say the same
+        if is_mistaken or missing_baseline(spec, rows) is None:
+            return "baseline_failed", f"No dense baseline could be trained; the last one: {baseline[-1][1]}"
     failed = [
         message
         for row, message in zip(rows, messages, strict=True)

@@ -5,6 +5,7 @@ A row holds one index per axis, −1 where the configuration's method does not a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,7 @@ class Layout:
         return np.array([len(axis.values) for axis in self.axes], dtype=np.int64)
 
 
+@lru_cache(maxsize=32)  # each proposal asks for every family's several times
 def layout_of(space: Space, plan: Plan, family: str) -> Layout:
     """The family's axes, found by walking the space once for each method."""
     walks: list[list[Axis]] = []

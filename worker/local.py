@@ -18,9 +18,13 @@ from worker.devices import Place
 from worker.engine import Death, Slot
 from worker.order import Order, Setting
 from worker.processes import end_groups, identity
+from worker.warmth import key_of
 
 LONGEST_RESPAWN_DELAY_S = 30.0
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # read when torch is imported
+# OpenMP's threads sleep while they wait for one another: when anything else runs on the cores, spinning made the same
+# training 4 to 10 times slower (two threads on two cores, load 5).
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
 ROOT = Path(__file__).resolve().parent.parent
 
 log = logging.getLogger(__name__)
@@ -32,6 +36,7 @@ class Child:
     def __init__(self, place: Place, setting: Setting) -> None:
         reading, writing = os.pipe()
         environment = {
+            **WAITING,
             **os.environ,
             **dict.fromkeys(THREAD_VARIABLES, str(place.threads)),
             "CUDA_VISIBLE_DEVICES": place.visible,
@@ -50,6 +55,9 @@ class Child:
         self._status, self._text = reading, b""
         self.ready = False
         self.attempt_id: int | None = None
+        self.key = ""  # of its last trial
+        self.placed_at = 0.0
+        self.reported_at: float | None = None  # first, by its attempt
         self.pid = self._process.pid
         self.process = identity(self.pid)
         self._watched = psutil.Process(self.pid)
@@ -65,6 +73,12 @@ class Child:
         except BrokenPipeError:
             return
 
+    def start(self, order: Order) -> None:
+        """Hand it an attempt."""
+        self.attempt_id, self.key, self.placed_at = order.attempt_id, key_of(order.trial), time.monotonic()
+        self.reported_at = None
+        self.send({"order": order.to_json()})
+
     def listen(self) -> None:
         """Take in what the child has said."""
         while True:
@@ -79,8 +93,16 @@ class Child:
         for line in lines:
             message = json.loads(line)
             self.ready = self.ready or "ready" in message
+            if self.attempt_id is not None and message.get("reported") == self.attempt_id:
+                self.reported_at = time.monotonic()
             if message.get("idle") == self.attempt_id:
                 self.attempt_id = None
+
+    def is_young(self) -> bool:
+        """Whether it runs an attempt whose memory the GPU's figures do not show yet, or not all of it."""
+        if self.attempt_id is None:
+            return False
+        return self.reported_at is None or time.monotonic() - self.reported_at <= gpu_memory.FRESH_S
 
     def is_dead(self) -> bool:
         """Whether the process has ended; it stays a zombie, so that its group's number is not used again."""
@@ -132,25 +154,35 @@ class LocalEngine:
         self._not_before = dict.fromkeys(self._places, 0.0)
         self._tend()
 
-    def can(self, occupied: Collection[str]) -> Slot | None:
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """Their names, as attempts bear them."""
+        return tuple(self._places)
+
+    def can(self, occupied: Collection[str], key: str = "") -> Slot | None:
         """A free slot; an occupied one that is no longer ours by name (fewer slots now) takes the place of any."""
         self._tend()
-        spare = -len([name for name in occupied if name not in self._places])
-        answer = None
-        for name, child in self._children.items():
-            if child is None or not child.ready or child.attempt_id is not None or name in occupied:
-                continue
-            spare += 1
-            if answer is None and self._has_room(self._places[name]):
-                answer = Slot(name, child.process, self._places[name].threads)
-        return answer if spare > 0 else None
+        idle = {
+            name: child
+            for name, child in self._children.items()
+            if child is not None and child.ready and child.attempt_id is None and name not in occupied
+        }
+        if len(idle) <= sum(name not in self._places for name in occupied):
+            return None
+
+        def coldness(name: str) -> tuple[bool, float]:
+            return idle[name].key != key, idle[name].placed_at
+
+        for name in sorted(idle, key=coldness) if key else idle:
+            if self._has_room(self._places[name]):
+                return Slot(name, idle[name].process, self._places[name].threads)
+        return None
 
     def place(self, slot: Slot, order: Order) -> None:
         """Send an order to the slot's child. If the child has died meanwhile, `alive` will not name the attempt."""
         child = self._children[slot.name]
         if child is not None and child.process == slot.process:
-            child.attempt_id = order.attempt_id
-            child.send({"order": order.to_json()})
+            child.start(order)
 
     def alive(self) -> frozenset[int]:
         """The attempts that run; children that died are replaced."""
@@ -161,11 +193,12 @@ class LocalEngine:
         """The exit status of its child, read as far as it goes."""
         return self._deaths.of(attempt_id)
 
-    def kill(self, attempt_ids: Collection[int]) -> None:
-        """End these attempts' process groups and replace their children."""
-        doomed = [c for c in self._children.values() if c and c.attempt_id in attempt_ids]
-        end_groups(c.pid for c in doomed)
+    def kill(self, attempt_ids: Collection[int]) -> frozenset[int]:
+        """End these attempts' process groups and replace their children; an earlier worker's are unknown to it."""
+        doomed = {c.attempt_id: c.pid for c in self._children.values() if c and c.attempt_id in attempt_ids}
+        end_groups(doomed.values())
         self._tend()
+        return frozenset(i for i in doomed if i is not None)
 
     def hand_back(self) -> None:
         """Ask every attempt to checkpoint and end."""
@@ -186,11 +219,17 @@ class LocalEngine:
         self._not_before = dict.fromkeys(self._places, float("inf"))
 
     def _has_room(self, place: Place) -> bool:
-        """Whether a GPU that is shared by a declared fraction has that much memory free, whoever uses the rest."""
+        """Whether a GPU that is shared has a slot's part of the memory free, whoever uses the rest, beside the parts of
+        those attempts of ours that have yet to take them."""
         if place.fraction is None:
             return True
         memory = self._gpu(place.visible)
-        return memory is None or memory.has_room(place.fraction)
+        promised = sum(
+            other.fraction or 0.0
+            for name, other in self._places.items()
+            if other.visible == place.visible and (child := self._children[name]) is not None and child.is_young()
+        )
+        return memory is None or memory.has_room(place.fraction + promised)
 
     def _tend(self) -> None:
         """Hear every child, bury the dead with what they left running, and start new ones."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from sparseift.records import TrialSpec
+from worker.pruning import Bar
 
 RUNNER = "sparseift.training.run:run"
 
@@ -50,6 +51,7 @@ class Order:
         folder: this attempt's own, relative to the artifact root, unique over all databases: a stale attempt can
             never write into its successor's.
         resume_from: the trial's newest checkpoint, relative to the artifact root; None for a fresh start.
+        bar: what the trial must not fall behind; None where it is trained to its end.
     """
 
     attempt_id: int
@@ -57,6 +59,7 @@ class Order:
     trial: TrialSpec
     folder: str
     resume_from: str | None
+    bar: Bar | None = None
 
     @property
     def log_path(self) -> str:
@@ -71,12 +74,20 @@ class Order:
             "trial": self.trial.to_json(),
             "folder": self.folder,
             "resume_from": self.resume_from,
+            "bar": self.bar.to_json() if self.bar is not None else None,
         }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """The inverse of `to_json`."""
-        return cls(**{**value, "trial": TrialSpec.from_json(value["trial"])})
+        bar = value.get("bar")
+        return cls(
+            **{
+                **value,
+                "trial": TrialSpec.from_json(value["trial"]),
+                "bar": Bar.from_json(bar) if bar is not None else None,
+            }
+        )
 
 
 def log_path(folder: str) -> str:

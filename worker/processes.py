@@ -1,33 +1,78 @@
 """Process groups: who they are across a worker's restart, and how they end for real."""
 
+import logging
 import os
 import signal
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 import psutil
 
 TERMINATE_GRACE_S = 2.0  # from SIGTERM to SIGKILL; an attempt's slot must be free within 5 s
 KILL_GRACE_S = 2.0  # for a busy machine to carry SIGKILL out
-START_TOLERANCE_S = 2.0  # a process's start time is read with the error of the host's clock
+START_TOLERANCE_S = 2.0  # a start time is read with the error of the host's clock
+PROC = Path("/proc")
+
+log = logging.getLogger(__name__)
 
 
 def identity(pid: int) -> str:
-    """ "pid@start": a name that no later process on this host has."""
-    return f"{pid}@{psutil.Process(pid).create_time():.2f}"
+    """ "pid@start": a name that no later process on this host has.
+
+    On Linux the start is "boot id/clock ticks since the boot", which nobody who sets the clock can move. Elsewhere, and
+    in rows of older versions, it is the time of day in seconds.
+
+    Raises:
+        psutil.NoSuchProcess: there is none.
+    """
+    boot = _boot_id()
+    if boot is None:
+        return f"{pid}@{psutil.Process(pid).create_time():.2f}"
+    ticks = _start_ticks(pid)
+    if ticks is None:
+        raise psutil.NoSuchProcess(pid)
+    return f"{pid}@{boot}/{ticks}"
 
 
 def find(name: str) -> psutil.Process | None:
     """The living process of an `identity`; None where it is gone."""
     pid, _, start = name.partition("@")
-    if not pid.isdigit() or not start:
+    if not pid.isdecimal() or not start:
         return None
     try:
         process = psutil.Process(int(pid))
-        same = abs(process.create_time() - float(start)) < START_TOLERANCE_S
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        return process if _started(process, start) and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.NoSuchProcess:
         return None
+
+
+def _started(process: psutil.Process, start: str) -> bool:
+    boot, separator, ticks = start.rpartition("/")
+    if separator:
+        return (boot, ticks) == (_boot_id(), _start_ticks(process.pid))
+    try:
+        return abs(float(process.create_time()) - float(start)) < START_TOLERANCE_S
+    except ValueError:
+        log.warning("'%s' is no start of a process", start)
+        return False
+
+
+def _boot_id() -> str | None:
+    """Of this machine since it was last started; None where the system has none."""
+    try:
+        return (PROC / "sys/kernel/random/boot_id").read_text().strip() or None
+    except OSError:
+        return None
+
+
+def _start_ticks(pid: int) -> str | None:
+    """From the boot to the process's start, in clock ticks: field 22 of proc(5)'s stat; None where it is gone."""
+    try:
+        text = (PROC / str(pid) / "stat").read_text(errors="replace")
+    except OSError:
+        return None
+    return text.rpartition(")")[2].split()[19]  # counted from behind the name, which may hold anything
 
 
 def signal_group(leader: int, number: signal.Signals) -> None:

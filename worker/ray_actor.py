@@ -19,11 +19,12 @@ from store.sessions import Database
 from worker.attempt import Runner, execute
 from worker.child import write_to
 from worker.failures import describe
-from worker.local import THREAD_VARIABLES
+from worker.local import THREAD_VARIABLES, WAITING
 from worker.order import Order, Setting
 from worker.outage import ORPHAN_AFTER_S, OUTAGES, write
 from worker.processes import end_groups, find, identity
 from worker.ray_api import ray
+from worker.ray_password import reveal
 from worker.watchdog import end_this_process, watched
 
 MARK = "SPARSEIFT_ATTEMPT"  # in the environment of whatever an attempt starts, in which session ever
@@ -37,16 +38,22 @@ class AttemptActor:
     """One attempt, in a process of its own that ends with it. Nobody needs to wait for it.
 
     Args:
-        setting: as JSON; it holds the database's URL, which travels as an argument: Ray writes the environments of
-            `runtime_env` into its logs, arguments into none.
-        order: as JSON.
+        setting: as JSON, the password left out of the database's URL: Ray keeps arguments as long as the actor lives.
+        order: as JSON; its token is a right to write one row, for whoever can open the database.
         mark: unique among attempts.
+        url_file: see `worker.ray_password.reveal`.
+
+    Raises:
+        InvalidValue: this node does not know the database's password.
     """
 
-    def __init__(self, setting: dict[str, Any], order: dict[str, Any], mark: str) -> None:
+    def __init__(self, setting: dict[str, Any], order: dict[str, Any], mark: str, url_file: str | None = None) -> None:
         if os.getpgid(0) != os.getpid():
             os.setsid()
-        self._setting, self._order = Setting(**setting), Order.from_json(order)
+        url = reveal(setting["database_url"], url_file)
+        self._setting, self._order = Setting(**{**setting, "database_url": url}), Order.from_json(order)
+        for variable, policy in WAITING.items():
+            os.environ.setdefault(variable, policy)
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(self._setting.threads)), **{MARK: mark})
         if self._setting.device == "cpu":
             os.environ["CUDA_VISIBLE_DEVICES"] = ""

@@ -1,8 +1,8 @@
 """The connection to Ray: a cluster by its address, or one of our own on this machine that outlives the worker.
 
 Ray runs whatever a client sends it, as the user who started it, and listens on every interface: both kinds demand a
-token (`RAY_AUTH_MODE=token`). The token and the database's URL cross the network in clear unless Ray's TLS is set up:
-keep a cluster on a closed network.
+token (`RAY_AUTH_MODE=token`). It crosses the network in clear unless Ray's TLS is set up: keep a cluster on a closed
+network. The database's password does not go through Ray (`worker.ray_password`).
 """
 
 import fcntl
@@ -25,10 +25,13 @@ from sparseift.errors import InvalidValue
 from store import urls
 from worker.local import ROOT
 from worker.processes import find
-from worker.ray_api import ray
+from worker.ray_api import NodeAffinity, ray
+from worker.ray_password import VARIABLE, hide, is_hidden, missing
 
 START_LIMIT_S = 120.0
 PROBE_LIMIT_S = 30.0
+REFUSAL = "ray.exceptions.AuthenticationError"  # in what a client without a token is told
+NODE_LIMIT_S = 60.0  # for the nodes to say whether they know the database
 TOKEN_FILE = Path(".ray") / "auth_token"  # in the home folder, where `ray get-auth-token --generate` puts it
 
 log = logging.getLogger(__name__)
@@ -67,22 +70,36 @@ def _require_mode() -> None:
 
 
 def require_closed(address: str) -> None:
-    """Return where the cluster turns away a client without a token.
+    """Return where the cluster is known to turn away a client without a token.
 
     Raises:
-        InvalidValue: it answers anybody.
+        InvalidValue: it answers anybody, or gives no answer from which that could be told.
     """
     environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_AUTH_")} | {"RAY_AUTH_MODE": "disabled"}
     probe = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
     try:
         answer = subprocess.run(
-            probe, env=environment, capture_output=True, timeout=PROBE_LIMIT_S, check=False, cwd=tempfile.gettempdir()
+            probe,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PROBE_LIMIT_S,
+            check=False,
+            cwd=tempfile.gettempdir(),
         )
     except subprocess.TimeoutExpired:
-        return
+        raise InvalidValue(
+            f"The Ray cluster at {address} is not known to demand a token and is not joined: it gave no answer within "
+            f"{PROBE_LIMIT_S:g} s."
+        ) from None
     if answer.returncode == 0:
         raise InvalidValue(
             f"The Ray cluster at {address} answers without a token; start its nodes with RAY_AUTH_MODE=token."
+        )
+    if REFUSAL not in answer.stderr:
+        said = (answer.stderr.strip().splitlines() or ["nothing"])[-1]
+        raise InvalidValue(
+            f"The Ray cluster at {address} is not known to demand a token and is not joined; the answer was: {said}"
         )
 
 
@@ -91,10 +108,11 @@ class Cluster:
 
     Attributes:
         namespace: of our actors.
+        url_file: that holds the database's URL on this machine, where that has a password and all attempts run here.
     """
 
-    def __init__(self, namespace: str, held: int | None = None) -> None:
-        self.namespace = namespace
+    def __init__(self, namespace: str, held: int | None = None, url_file: Path | None = None) -> None:
+        self.namespace, self.url_file = namespace, url_file
         self._held = held
 
     def close(self) -> None:
@@ -109,14 +127,47 @@ def join(address: str, database_url: str) -> Cluster:
     """Connect to a cluster that others have started; this machine must be one of its nodes.
 
     Raises:
-        InvalidValue: the database is an SQLite file; the cluster or this program knows no token; nobody answers.
+        InvalidValue: the database is an SQLite file; the cluster or this program knows no token; nobody answers; its
+            nodes do not know the database's password.
     """
     if urls.parse(database_url).get_backend_name() == "sqlite":
         raise InvalidValue("An SQLite file cannot be shared by the machines of a Ray cluster; use PostgreSQL.")
     require_token()
     require_closed(address)
     _connect(address, namespace_of(database_url))
-    return Cluster(namespace_of(database_url))
+    cluster = Cluster(namespace_of(database_url))
+    try:
+        _require_password(hide(database_url))
+    except InvalidValue:
+        cluster.close()
+        raise
+    return cluster
+
+
+def _require_password(url: str) -> None:
+    """Return where every node that answers knows what `hide` has left out of the URL.
+
+    Raises:
+        InvalidValue: one does not.
+    """
+    if not is_hidden(url):
+        return
+    hosts = {node["NodeID"]: node["NodeManagerHostname"] for node in ray.nodes() if node["Alive"]}
+    asked = {}
+    for node in hosts:
+        options = {"num_cpus": 0, "max_retries": 0, "scheduling_strategy": NodeAffinity(node, soft=False)}
+        asked[ray.remote(missing).options(**options).remote(url)] = hosts[node]
+    answered, silent = ray.wait(list(asked), num_returns=len(asked), timeout=NODE_LIMIT_S)
+    for promise in answered:
+        try:
+            reason = str(ray.get(promise))
+        except ray.exceptions.RayError as error:
+            log.warning("The node %s does not say whether it knows the database: %s", asked[promise], error)
+            continue
+        if reason:
+            raise InvalidValue(f"Node {asked[promise]}: {reason}")
+    if silent:  # an attempt that is placed there says the same as it fails
+        log.warning("%d nodes do not say whether they know the database", len(silent))
 
 
 def embed(database_url: str, *, cpus: int, gpus: int, visible: str | None = None) -> Cluster:
@@ -147,7 +198,23 @@ def embed(database_url: str, *, cpus: int, gpus: int, visible: str | None = None
     os.environ["RAY_AUTH_TOKEN_PATH"] = str(token)
     found = running(folder) or _start(folder, cpus, gpus, visible)
     _connect(found["address"], namespace_of(database_url))
-    return Cluster(namespace_of(database_url), held)
+    return Cluster(namespace_of(database_url), held, keep_url(folder, database_url))
+
+
+def keep_url(folder: Path, database_url: str) -> Path | None:
+    """Write the URL where attempts on Ray of our own look for its password; None where it has none.
+
+    It is written by each worker that comes, as passwords change, and removed as Ray ends (`worker.ray_head`).
+    """
+    file = folder / "database"
+    if not is_hidden(hide(database_url)):
+        file.unlink(missing_ok=True)
+        return None
+    draft = folder / f"database.{secrets.token_hex(4)}"
+    draft.touch(0o600)
+    draft.write_text(database_url)
+    draft.replace(file)
+    return file
 
 
 def folder_of(database_url: str) -> Path:
@@ -182,7 +249,7 @@ def _start(folder: Path, cpus: int, gpus: int, visible: str | None) -> dict[str,
         fcntl.flock(gate, fcntl.LOCK_EX)
         if (found := running(folder)) is not None:
             return found
-        environment = {k: v for k, v in os.environ.items() if k != "SPARSEIFT_DATABASE"} | {
+        environment = {k: v for k, v in os.environ.items() if k != VARIABLE} | {
             "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
             "RAY_USAGE_STATS_ENABLED": "0",
         }

@@ -19,10 +19,12 @@ from worker.processes import find
 from worker.ray_actor import AttemptActor, sweep
 from worker.ray_api import NodeAffinity, free_resources, ray, total_resources
 from worker.ray_cluster import Cluster
+from worker.ray_password import hide
 
 PLACING_LIMIT_S = 60.0  # for an actor to answer: others may have taken what was free, or the node has gone
 REPORT_LAG_S = 0.5  # Ray's nodes tell what is free each 0.1 s; where others were faster, an actor waits its turn
 SWEEP_LIMIT_S = 4.5  # for another machine to end an attempt's processes
+ANSWER_LIMIT_S = 0.5  # for actors to tell who they are
 CALLS = 4  # that an actor answers at a time: `run`, and questions while it runs
 INTENDED, OUT_OF_MEMORY = "INTENDED_USER_EXIT", "NODE_OUT_OF_MEMORY"  # Ray's words for how a process ended
 
@@ -82,17 +84,22 @@ class RayEngine:
         oom_kills: Callable[[], int] = deaths.oom_kills,
     ) -> None:
         device = "cuda" if gpus > 0 else "cpu"
-        self._setting = Setting(**{**setting.to_json(), "device": device, "threads": cpus})
+        url = hide(setting.database_url)
+        self._setting = Setting(**{**setting.to_json(), "device": device, "threads": cpus, "database_url": url})
+        self._url_file = str(cluster.url_file) if cluster.url_file is not None else None
         self._cluster, self._needs, self._slots = cluster, {"CPU": float(cpus), "GPU": float(gpus)}, slots
         self._placed: dict[int, Placed] = {}
-        self._offers: dict[str, str] = {}  # slot -> node
+        self._offer: tuple[Slot, str] | None = None  # since the last `alive`, and its node
         self._deaths = deaths.Deaths()
         self._out_of_memory = deaths.OutOfMemory(oom_kills)
         self._actor = ray.remote(AttemptActor)
 
-    def can(self, occupied: Collection[str]) -> Slot | None:
+    def can(self, occupied: Collection[str], key: str = "") -> Slot | None:
         """A slot on the fullest node that has room. Other workers' attempts hold their resources in Ray itself; for an
-        occupied slot without an actor (whose row is yet to end, or which is quarantined) its node's are left alone."""
+        occupied slot without an actor (whose row is yet to end, or which is quarantined) its node's are left alone.
+        An attempt has a process of its own, so that none is warmer than another for its `key`."""
+        if key and self._offer is not None and self._offer[0].name not in occupied:
+            return self._offer[0]
         self._tend()
         strangers = set(occupied) - {placed.label.slot for placed in self._placed.values()}
         if self._slots is not None and len(self._placed) + len(strangers) >= self._slots:
@@ -109,12 +116,16 @@ class RayEngine:
         taken = living | strangers
         names = (f"{host}/{kind}{_sign(node)}{i}" for i in range(len(taken) + 1))
         name = next(name for name in names if name not in taken)
-        self._offers = {name: node}
-        return Slot(name, "", self._setting.threads)
+        slot = Slot(name, "", self._setting.threads)
+        self._offer = slot, node
+        return slot
 
     def place(self, slot: Slot, order: Order) -> None:
         """Start an actor. Where that fails, `alive` will not name the attempt."""
-        node = self._offers.pop(slot.name)
+        assert self._offer is not None, "a slot is offered before it is used"
+        offered, node = self._offer
+        assert offered == slot, f"{slot.name} is used where {offered.name} was offered"
+        self._offer = None
         digest = hashlib.sha256(order.token.encode()).hexdigest()[:12]  # ids repeat where a database was made anew
         label = Label(order.attempt_id, slot.name, node, digest)
         try:
@@ -128,7 +139,7 @@ class RayEngine:
                 max_task_retries=0,
                 max_concurrency=CALLS,
                 scheduling_strategy=NodeAffinity(node, soft=False),
-            ).remote(self._setting.to_json(), order.to_json(), str(label))
+            ).remote(self._setting.to_json(), order.to_json(), str(label), self._url_file)
             self._placed[order.attempt_id] = Placed(label, actor, actor.about.remote(), actor.run.remote())
         except (ray.exceptions.RayError, ValueError) as error:
             log.error("Attempt %d cannot be placed: %s", order.attempt_id, error)
@@ -136,6 +147,7 @@ class RayEngine:
 
     def alive(self) -> frozenset[int]:
         """The attempts whose actors live."""
+        self._offer = None
         self._tend()
         return frozenset(self._placed)
 
@@ -143,8 +155,8 @@ class RayEngine:
         """What Ray says of how its actor ended."""
         return self._deaths.of(attempt_id)
 
-    def kill(self, attempt_ids: Collection[int]) -> None:
-        """End these attempts, of whichever worker of this database."""
+    def kill(self, attempt_ids: Collection[int]) -> frozenset[int]:
+        """End these attempts, of whichever worker of this database and on whichever node."""
         own = [self._placed.pop(i) for i in attempt_ids if i in self._placed]
         doomed = [(placed.label, placed.actor, self._process_of(placed)) for placed in own]
         others = set(attempt_ids) - {placed.label.attempt_id for placed in own}
@@ -153,6 +165,7 @@ class RayEngine:
         self._sweep((label, process) for label, _, process in doomed)
         for _, actor, _ in doomed:
             ray.kill(actor, no_restart=True)
+        return frozenset(label.attempt_id for label, _, _ in doomed)
 
     def hand_back(self) -> None:
         """Ask every attempt to checkpoint and end."""
@@ -262,8 +275,10 @@ class RayEngine:
                     actor = ray.get_actor(str(label), namespace=self._cluster.namespace)
                 except ValueError:  # ended since
                     continue
-                found.append((label, actor, _answer(actor.about.remote())))
-        return found
+                found.append((label, actor, actor.about.remote()))
+        if found:
+            ray.wait([about for *_, about in found], num_returns=len(found), timeout=ANSWER_LIMIT_S)
+        return [(label, actor, _answer(about, 0.0)) for label, actor, about in found]
 
     def _process_of(self, placed: Placed) -> str:
         return placed.process or _answer(placed.about)
@@ -294,10 +309,10 @@ def _sign(node: str) -> str:
     return f":ray-{node[:6]}-"
 
 
-def _answer(promise: Any) -> str:
+def _answer(promise: Any, limit_s: float = ANSWER_LIMIT_S) -> str:
     """The identity that an actor told; "" where it does not."""
     try:
-        return str(ray.get(promise, timeout=0.5))
+        return str(ray.get(promise, timeout=limit_s))
     except ray.exceptions.RayError:  # a timeout is one too
         return ""
 

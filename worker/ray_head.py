@@ -56,7 +56,8 @@ def main() -> None:
         elif time.monotonic() - idle_since > GRACE_S:
             break  # with the lock held: a worker that comes now waits, and starts another
         fcntl.flock(held, fcntl.LOCK_UN)
-    (folder / "address").unlink(missing_ok=True)
+    for name in ("address", "database"):
+        (folder / name).unlink(missing_ok=True)
     ray.shutdown()
     shutil.rmtree(Path(found["session_dir"]), ignore_errors=True)
 

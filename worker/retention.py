@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from store import checkpoints, jobs
+from store import archive, checkpoints, jobs
 from store.sessions import Database
 
 BATCH = 200  # checkpoints per transaction
@@ -44,6 +44,24 @@ def tidy_ended(database: Database, artifacts: Path) -> None:
         tidy(database, artifacts, job_id)
         with database.write() as session:
             jobs.set_tidied(session, job_id)
+    remove_deleted(database, artifacts)
+
+
+def remove_deleted(database: Database, artifacts: Path) -> None:
+    """Delete the folders of jobs that were deleted, where this artifact root has them.
+
+    Each worker does so for its own root, and again for as long as the wish is remembered: a process that was cut off
+    may still write a checkpoint into its folder.
+    """
+    with database.read() as session:
+        found = archive.removed(session)
+    for job_id in found:
+        folder = artifacts / job_id
+        if folder.is_dir() and not folder.is_symlink():
+            _delete(folder)
+    if found:
+        with database.write() as session:
+            archive.forget_removed(session)
 
 
 def _remains(database: Database, artifacts: Path, job_id: str) -> Iterator[Path]:

@@ -9,26 +9,27 @@ import logging
 import platform
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
-from store import attempts, clock, jobs, overview, slots, spending, trials, verbs
+from store import attempts, clock, jobs, slots, trials, workers
 from store.errors import Fenced, StateConflict
 from store.sessions import Database
 from store.tables import Attempt, Trial
-from worker import closing
-from worker.claim import Claim, earlier_of, row_of, spec_of
+from worker import closing, limits, processes
+from worker.claim import Claim, bar_of, row_of, spec_of, starts_of
 from worker.engine import Engine, Slot
 from worker.environment import describe
 from worker.giving_up import nothing_measured, reason_to_give_up
 from worker.order import Order, log_path
 from worker.outage import OUTAGES, delay_s
+from worker.presence import Presence
 from worker.retention import tidy, tidy_ended
-from worker.search import Done, Proposal, Row, Wait, decide
-from worker.transfer import starts
+from worker.search import Done, Proposal, Row, Wait
 from worker.undertaker import Undertaker
+from worker.warmth import key_of
 
 TICK_S = 0.25
 IDLE_TICK_S = 1.0  # between looks for a job
@@ -51,6 +52,7 @@ class Scheduler:
         artifacts: the folder of checkpoints.
         attempt_limit_s: longest run of one attempt; None for no limit.
         until_idle: end when there is no job to claim.
+        presence: tells that the worker lives; None: nobody is told.
     """
 
     def __init__(
@@ -63,10 +65,11 @@ class Scheduler:
         artifacts: Path,
         attempt_limit_s: float | None = None,
         until_idle: bool = False,
+        presence: Presence | None = None,
     ) -> None:
         self._database, self._engine = database, engine
         self._ttl_s, self._stop, self._until_idle = lease_ttl_s, stop, until_idle
-        self._artifacts = artifacts
+        self._artifacts, self._presence = artifacts, presence
         self.name = f"{platform.node()}/{secrets.token_hex(4)}"
         self._undertaker = Undertaker(
             database, engine, worker=self.name, lease_ttl_s=lease_ttl_s, attempt_limit_s=attempt_limit_s
@@ -81,6 +84,8 @@ class Scheduler:
         while not self._stop.is_set():
             wait_s = TICK_S
             try:
+                if self._presence is not None:
+                    self._presence.tell(self.name)
                 if claim is None:
                     claim = self._claim()
                     if claim is None:
@@ -120,8 +125,7 @@ class Scheduler:
         if not claim.spec.start_from:
             return claim
         with self._database.read() as session:
-            earlier = [earlier_of(jobs.get(session, i), trials.all_of(session, i)) for i in claim.spec.start_from]
-        return replace(claim, starts=starts(claim.spec, claim.plan, earlier))
+            return replace(claim, starts=starts_of(session, job))
 
     def _database_answered(self) -> None:
         if self._was_away:
@@ -152,11 +156,13 @@ class Scheduler:
             mine = attempts.running(session, worker=self.name)  # of a job that was paused too
             running = attempts.running(session, job_id=claim.job_id)
             expired = {a.id for a in attempts.expired(session)}
+            here = workers.running_on(session, platform.node())
             now_s = clock.now_s(session)
         self._undertaker.end_strays(alive - {a.id for a in mine})
         every = {a.id: a for a in (*mine, *running)}
         buried = {i for i, a in every.items() if self._undertaker.bury(a, alive, expired, now_s)}
         running = [a for a in running if a.id not in buried]
+        inherited = [a.slot for a, worker in here if a.id not in buried and self._is_inherited(a, worker)]
         self._tidy(claim)
         if claim.wanted == "cancel":
             message = "A user asked to cancel the job."
@@ -169,9 +175,20 @@ class Scheduler:
             self._judged_at = time.monotonic()
             with self._database.read() as session:
                 rows = [row_of(trial) for trial in trials.all_of(session, claim.job_id)]
-            if self._close_when_spent(claim, rows):
+            if self._is_spent(claim, rows):
                 return False
-        return self._fill(claim, running)
+        return self._fill(claim, running, inherited)
+
+    def _is_inherited(self, attempt: Attempt, worker: str) -> bool:
+        """Whether an attempt on this machine, of any job, outlived its worker: it keeps a slot that is ours now. A
+        worker that lives beside this one has slots of its own.
+
+        Args:
+            worker: the process of the attempt's worker; "" where it is not known.
+        """
+        if attempt.worker == self.name or processes.find(worker) is not None:
+            return False
+        return not attempt.process or processes.find(attempt.process) is not None
 
     def _let_go(self, claim: Claim, running: Sequence[Attempt]) -> bool:
         """Leave a paused job, whose trials that may finish do so by themselves; whether that is done."""
@@ -184,21 +201,16 @@ class Scheduler:
 
     def _end(self, claim: Claim, running: Sequence[Attempt], state: str, reason: str, message: str) -> bool:
         """End what runs, then the job; whether that is done."""
-        mine = [a.id for a in running if a.worker == self.name]
-        self._engine.kill(mine)
-        left = 0
+        ended = self._undertaker.end_processes(running)
         for attempt in running:
-            if attempt.worker != self.name:
-                if not self._undertaker.is_here(attempt):  # it is told by its row, and ends by itself
-                    left += 1
-                    continue
-                self._undertaker.end_process(attempt)
+            if attempt.id not in ended:  # out of reach: it is told by its row, and ends by itself
+                continue
             try:
                 with self._database.write() as session:
                     attempts.cancel(session, attempt.id, token=attempt.token)
             except Fenced:
                 log.info("Attempt %d ended by itself", attempt.id)
-        if left:
+        if len(ended) < len(running):
             return False
         with self._database.write() as session:
             jobs.finish(session, claim.job_id, claim.token, state, reason, message, asked=claim.asked)
@@ -207,11 +219,17 @@ class Scheduler:
         log.info("Job %s %s: %s", claim.job_id, state, message)
         return True
 
-    def _fill(self, claim: Claim, running: Sequence[Attempt]) -> bool:
-        """Put the next trials on free slots; whether the job has ended."""
-        occupied = [a.slot for a in running if a.worker != self.name and self._undertaker.is_here(a)]
-        while not self._stop.is_set() and (slot := self._free_slot(occupied)) is not None:
+    def _fill(self, claim: Claim, running: Sequence[Attempt], occupied: Sequence[str]) -> bool:
+        """Put the next trials on free slots; whether the job has ended.
+
+        Args:
+            running: attempts of this job. occupied: slots that earlier workers' attempts keep.
+        """
+        while not self._stop.is_set() and self._engine.can(occupied) is not None:
             with self._database.read() as session:
+                bad = {quarantine.slot for quarantine in slots.quarantined(session)}
+                if self._warmest_slot(occupied, bad, "") is None:
+                    return False
                 known = trials.all_of(session, claim.job_id)
                 late = attempts.retries(session, claim.job_id)
                 now_s = clock.now_s(session)
@@ -219,62 +237,41 @@ class Scheduler:
             verdict = reason_to_give_up(claim.spec, rows, [t.message for t in known])
             if verdict is not None:
                 return self._end(claim, running, "failed", *verdict)
-            if self._close_when_spent(claim, rows):
+            if self._is_spent(claim, rows):
                 return False  # the rows have changed
-            waiting = next((t for t in known if t.state == "waiting" and not _is_early(late.get(t.id), now_s)), None)
-            if waiting is not None:
-                self._start(claim, waiting, slot)
-            else:
-                match self._decide(claim, rows):
+            next_one = next((t for t in known if t.state == "waiting" and not _is_early(late.get(t.id), now_s)), None)
+            if next_one is None:
+                match limits.decide_next(claim, rows):
                     case Proposal() as proposal:
-                        self._add(claim, proposal)
+                        next_one = self._add(claim, proposal)
                     case Wait():
                         return False
                     case Done():
                         return self._succeed(claim, rows)
+            if next_one.state == "waiting":
+                slot = self._warmest_slot(occupied, bad, key_of(spec_of(claim.spec, next_one)))
+                if slot is None:
+                    return False
+                self._start(claim, next_one, slot)
             claim = self._renew(claim)
             if claim.state == "paused" or claim.wanted == "cancel":
                 return False
         return False
 
-    def _free_slot(self, occupied: Sequence[str]) -> Slot | None:
-        """A slot that is neither occupied nor quarantined."""
-        slot = self._engine.can(occupied)
-        if slot is None:
-            return None
-        with self._database.read() as session:
-            bad = {quarantine.slot for quarantine in slots.quarantined(session)}
+    def _warmest_slot(self, occupied: Sequence[str], bad: Collection[str], key: str) -> Slot | None:
+        """A slot that is neither occupied nor quarantined, if it can be one where a trial of this key has just run."""
+        slot = self._engine.can(occupied, key)
         while slot is not None and slot.name in bad:
             occupied = [*occupied, slot.name]
-            slot = self._engine.can(occupied)
+            slot = self._engine.can(occupied, key)
         return slot
 
-    def _close_when_spent(self, claim: Claim, rows: Sequence[Row]) -> bool:
-        """End the search where a limit of the budget is reached; whether it was."""
-        budget = claim.spec.budget
-        if claim.search_closed or not closing.has_limits(budget):
+    def _is_spent(self, claim: Claim, rows: Sequence[Row]) -> bool:
+        """Close the search where a limit of the budget is reached; whether it was."""
+        if not limits.close_when_spent(self._database, claim, rows):
             return False
-        with self._database.read() as session:
-            spent = spending.spent(session, claim.job_id)
-            seconds = overview.recent_seconds(session, claim.job_id)
-            count = slots.count_of(session, claim.job_id)
-        kept = closing.reserve(claim.spec, claim.plan, rows, seconds, count)
-        limit = closing.spent_limit(budget, spent, kept)
-        if limit is None:
-            return False
-        with self._database.write() as session:
-            at_once = budget.when_spent == "stop"
-            verbs.close_search(session, claim.job_id, claim.token, *limit, stop_running=at_once)
-        self._renewed_at = 0.0
-        log.info("Job %s: %s", claim.job_id, limit[1])
+        self._renewed_at = 0.0  # the claim is to see it at once
         return True
-
-    def _decide(self, claim: Claim, rows: Sequence[Row]) -> Proposal | Wait | Done:
-        if not claim.search_closed:
-            return decide(claim.spec, claim.plan, rows, claim.starts)
-        if closing.is_without_answer(rows):
-            return Done() if all(row.ended for row in rows) else Wait()
-        return decide(closing.closed(claim.spec, rows), claim.plan, rows)
 
     def _succeed(self, claim: Claim, rows: Sequence[Row]) -> bool:
         """End a job that is done; one that has measured nothing failed, unless its user wanted no more."""
@@ -283,10 +280,10 @@ class Scheduler:
             return self._end(claim, (), "failed", *verdict)
         return self._end(claim, (), "succeeded", *closing.ending(claim.spec, claim.search_closed, rows))
 
-    def _add(self, claim: Claim, proposal: Proposal) -> None:
+    def _add(self, claim: Claim, proposal: Proposal) -> Trial:
         point = proposal.point
         with self._database.write() as session:
-            trials.add(
+            return trials.add(
                 session,
                 claim.job_id,
                 claim.token,
@@ -317,8 +314,9 @@ class Scheduler:
             )
             attempts.set_process(session, attempt.id, attempt.token, slot.process)
             checkpoint = attempts.newest_checkpoint(session, trial.id)
+            bar = bar_of(session, claim, trial)
         resume_from = checkpoint.path if checkpoint is not None else None
-        self._engine.place(slot, Order(attempt.id, attempt.token, specification, folder, resume_from))
+        self._engine.place(slot, Order(attempt.id, attempt.token, specification, folder, resume_from, bar))
         log.info("Trial %d of %s runs on %s (attempt %d)", trial.number, claim.job_id, slot.name, attempt.number)
 
     def _shut_down(self, claim: Claim | None) -> None:
@@ -334,6 +332,8 @@ class Scheduler:
                     attempts.hand_back(session, attempt.id, "The worker was stopped.", token=attempt.token)
                 if claim is not None:
                     jobs.release(session, claim.job_id, claim.token)
+            if self._presence is not None:
+                self._presence.leave(self.name)
         except OUTAGES:
             log.warning("The database is away; the leases will run out by themselves")
         except Fenced:

@@ -1,10 +1,10 @@
 """A job's next trial, as a pure function of what was asked, the plan, and the trials so far. No torch, no SQL.
 
 The order is fixed: points that no sizes can meet (recorded, never trained), the dense baseline on every confirmation
-seed, the search with the families in turn, the best configuration of each family on the baseline's seeds, so that
-differences are paired, and last the ladder of larger dense models on the same seeds. Proposal n of the search waits for
-proposals 0 … n − in_flight and looks at their results alone: a job's trials depend neither on which ends first nor on
-what was killed in between.
+seed, the search over the families (`worker.turns`), the best configuration of each family on the baseline's seeds, so
+that differences are paired, and last the ladder of larger dense models on the same seeds. Proposal n of the search
+waits for proposals 0 … n − in_flight and looks at their results alone: a job's trials depend neither on which ends
+first nor on what was killed in between.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sparseift.records import DENSE, Configuration, JobSpec, Plan, Point, derive_seed
 from worker.choose import choose
 from worker.suggest import Seen, suggest
+from worker.turns import whose
 
 ENDED = ("complete", "pruned", "infeasible", "failed", "cancelled")
 INFRASTRUCTURE = "infrastructure"
@@ -89,7 +90,7 @@ def decide(
         configuration = Configuration(point.family, point.nominal_sparsity)
         return Proposal(number, "search", configuration, derive_seed(spec.seed, "search", 0), point)
 
-    missing = _missing(rows, "baseline", [(Configuration(DENSE), seed) for seed in confirm_seeds(spec)])
+    missing = missing_baseline(spec, rows)
     if missing is not None:
         return Proposal(number, "baseline", *missing, plan.dense)
 
@@ -118,6 +119,11 @@ def decide(
     return Done() if all(r.ended for r in rows) else Wait()
 
 
+def missing_baseline(spec: JobSpec, rows: Sequence[Row]) -> tuple[Configuration, int] | None:
+    """The next dense training to add, and its seed; None where each seed has had its chance."""
+    return _missing(rows, "baseline", [(Configuration(DENSE), seed) for seed in confirm_seeds(spec)])
+
+
 def _missing(
     rows: Sequence[Row], kind: str, wanted: Sequence[tuple[Configuration, int]]
 ) -> tuple[Configuration, int] | None:
@@ -137,20 +143,16 @@ def _propose(
     number: int,
     starts: Mapping[str, Sequence[Configuration]],
 ) -> Proposal:
-    turn, place = divmod(len(searched), len(families))
-    given = starts.get(families[place], ())
-    if turn < len(given):
-        configuration = given[turn]
-    else:
-        known = len(searched) - spec.in_flight + 1  # results that every asker has, whatever the timing
-        earlier = [_seen(row, known=i < known) for i, row in enumerate(searched)]
-        configuration = suggest(
-            spec.space,
-            plan,
-            families[place],
-            [seen for seen in earlier if seen is not None],
-            seed=derive_seed(spec.seed, "sampler", len(searched)),
-        )
+    place = len(searched)
+    known = place - spec.in_flight + 1  # results that every asker has, whatever the timing
+    seen = [_seen(row, known=i < known) for i, row in enumerate(searched)]
+    earlier = [one for one in seen if one is not None]
+    draw = derive_seed(spec.seed, "sampler", place)
+    family = whose(spec.space, plan, families, place, earlier, seed=draw)
+    given = starts.get(family, ())
+    turn = sum(row.configuration.family == family for row in searched)
+    started = turn < len(given)
+    configuration = given[turn] if started else suggest(spec.space, plan, family, earlier, seed=draw)
     repeats = sum(r.configuration == configuration for r in searched)
     seed = derive_seed(spec.seed, "search", repeats)  # shared over configurations: differences are paired
     return Proposal(number, "search", configuration, seed, _point(plan, configuration))

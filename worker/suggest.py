@@ -4,14 +4,15 @@ Up to `LARGEST` configurations: a family's first `FIRST` proposals and every oth
 space; the rest have the largest expected improvement (Jones et al., "Efficient Global Optimization", 1998) on the
 family's best under one Gaussian process over all families. So much is explored because a process chooses the answer: it
 learns from the worst run too. Beyond, where that gets slow: Optuna's TPE; a study
-is rebuilt in memory, asked once, thrown away. The family is no parameter of either: families are taken in turn, and a
-parameter fixed by `optuna.samplers.PartialFixedSampler` never reaches TPE's estimators anyway.
+is rebuilt in memory, asked once, thrown away. The family is no parameter of either: `worker.turns` says whose trial it
+is, and a parameter fixed by `optuna.samplers.PartialFixedSampler` never reaches TPE's estimators anyway.
 
 Regret of the final answer against TPE and random search: benchmarks/results/search.txt.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -23,6 +24,7 @@ from scipy.special import ndtr
 
 from sparseift.records import Configuration, Plan, Space
 from worker.layout import Layout, configuration_of, coordinates, drawn, layout_of, neighbours, rows_of
+from worker.outliers import limits
 from worker.space import Axis, indices, walk
 from worker.surrogate import Places, Surrogate, fit
 
@@ -70,7 +72,7 @@ def centred(earlier: Sequence[Seen]) -> list[Seen]:
 def suggest(space: Space, plan: Plan, family: str, earlier: Sequence[Seen], *, seed: int) -> Configuration:
     """The next configuration of a family, given the earlier proposals of the job by number and a seed."""
     if len({seen.configuration for seen in earlier}) > LARGEST:
-        return by_tpe(space, plan, family, centred(earlier), seed=seed)
+        return by_tpe(space, plan, family, centred(limited(plan, earlier)), seed=seed)
     mine = list(dict.fromkeys(seen.configuration for seen in earlier if seen.configuration.family == family))
     turn = sum(seen.configuration.family == family for seen in earlier)
     if turn < FIRST or turn % 2 == 0:
@@ -99,31 +101,62 @@ def by_improvement(space: Space, plan: Plan, family: str, earlier: Sequence[Seen
     dice = np.random.default_rng(seed)
     layout = layout_of(space, plan, family)
     fresh = drawn(layout, DRAWN, dice)
-    means, counts = losses(plan, earlier)
-    mine = [c for c in means if c.family == family]
+    mine = [c for c in losses(plan, earlier)[0] if c.family == family]
     if not mine:
         return configuration_of(space, plan, layout, fresh[0])
-    surrogate = fit(places_of(space, plan, list(means)), np.array(list(means.values())), counts)
-    unknown = [seen.configuration for seen in earlier if seen.outcome == "unknown"]
-    if unknown:
-        surrogate = surrogate.believing(places_of(space, plan, unknown))
+    surrogate = believed(space, plan, earlier)
     tried = rows_of(layout, mine)
-    number = next(i for i, name in enumerate(_families(plan)) if name == family)
-    expected, _ = surrogate.at(_places(layout, tried, number))
+    expected, _ = surrogate.at(places_in(plan, layout, tried))
     best = np.argsort(expected, kind="stable")[:TOP]
     near = [neighbours(layout, tried[i], dice) for i in best]
     candidates = np.concatenate([tried, *near, fresh])
-    gains = _improvement(surrogate, _places(layout, candidates, number), float(expected.min()))
+    gains = improvement(surrogate, places_in(plan, layout, candidates), float(expected.min()))
     # Rounded, so that the last bits of a sum cannot decide between equals: the first of them is taken.
     return configuration_of(space, plan, layout, candidates[int(np.argmax(np.round(gains / surrogate.spread, 9)))])
 
 
+def believed(space: Space, plan: Plan, earlier: Sequence[Seen]) -> Surrogate:
+    """The process over all families after what was measured (something must have been); what is unknown counts as if
+    it had met expectations."""
+    return _believed(space, plan, tuple(earlier))
+
+
+@lru_cache(maxsize=1)  # whose trial it is and what to try are asked one after the other
+def _believed(space: Space, plan: Plan, earlier: tuple[Seen, ...]) -> Surrogate:
+    means, counts = losses(plan, earlier)
+    surrogate = fit(places_of(space, plan, list(means)), np.array(list(means.values())), counts)
+    unknown = [seen.configuration for seen in earlier if seen.outcome == "unknown"]
+    return surrogate.believing(places_of(space, plan, unknown)) if unknown else surrogate
+
+
+def limited(plan: Plan, earlier: Sequence[Seen]) -> list[Seen]:
+    """The same with no value worse than may count in its family (`worker.outliers`)."""
+    sign = _sign(plan)
+    values: dict[str, list[float]] = {}
+    for seen in earlier:
+        if seen.value is not None:
+            values.setdefault(seen.configuration.family, []).append(sign * seen.value)
+    worst = limits(values)
+    return [
+        seen
+        if seen.value is None or sign * seen.value <= worst[seen.configuration.family]
+        else replace(seen, value=sign * worst[seen.configuration.family])
+        for seen in earlier
+    ]
+
+
+def _sign(plan: Plan) -> float:
+    """Of a loss, where the metric is one."""
+    return -1.0 if plan.metric.direction == "maximize" else 1.0
+
+
 def losses(plan: Plan, earlier: Sequence[Seen]) -> tuple[dict[Configuration, float], NDArray[np.int64]]:
     """What was measured: each configuration's mean, lower being better, in the order of the first runs; and its number
-    of runs. A configuration that only failed has the worst mean of its family, if there is any."""
-    sign = -1.0 if plan.metric.direction == "maximize" else 1.0
+    of runs. No run counts as worse than its family's limit. A configuration that only failed has the worst mean of its
+    family, if there is any."""
+    sign = _sign(plan)
     values: dict[Configuration, list[float]] = {}
-    for seen in earlier:
+    for seen in limited(plan, earlier):
         if seen.value is not None:
             values.setdefault(seen.configuration, []).append(sign * seen.value)
     means = {configuration: sum(v) / len(v) for configuration, v in values.items()}
@@ -154,11 +187,16 @@ def places_of(space: Space, plan: Plan, configurations: Sequence[Configuration])
     return Places(np.concatenate([p.points for p in parts])[back], np.concatenate([p.families for p in parts])[back])
 
 
+def places_in(plan: Plan, layout: Layout, rows: NDArray[np.int64]) -> Places:
+    """Where rows of one family's layout lie."""
+    return _places(layout, rows, _families(plan).index(layout.family))
+
+
 def _places(layout: Layout, rows: NDArray[np.int64], family: int) -> Places:
     return Places(coordinates(layout, rows), np.full(len(rows), family, dtype=np.int64))
 
 
-def _improvement(surrogate: Surrogate, places: Places, best: float) -> NDArray[np.float64]:
+def improvement(surrogate: Surrogate, places: Places, best: float) -> NDArray[np.float64]:
     """E[max(0, best − surface)] at each place."""
     means, deviations = surrogate.at(places)
     deviations = np.maximum(deviations, 1e-12)

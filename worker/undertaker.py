@@ -3,7 +3,7 @@
 import logging
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sqlalchemy.orm import Session
 
@@ -65,9 +65,8 @@ class Undertaker:
             self.end_process(attempt)
             self._write(attempt, message, lambda s: attempts.fail(s, attempt.id, attempt.token, "timeout", message))
             return True
-        if self._ignores_a_stop(attempt):
+        if self._ignores_a_stop(attempt) and self.end_process(attempt):
             why = f"It was asked to stop and did not within {STOP_LIMIT_S:g} s."
-            self.end_process(attempt)
             self._write(attempt, why, lambda s: attempts.stopped(s, attempt.id, attempt.token))
             return True
         if attempt.worker == self._worker:
@@ -97,15 +96,25 @@ class Undertaker:
             self._asked.pop(attempt.id, None)
             return False
         since = self._asked.setdefault(attempt.id, time.monotonic())
-        is_reachable = attempt.worker == self._worker or self.is_here(attempt)
-        return is_reachable and time.monotonic() - since > STOP_LIMIT_S
+        return time.monotonic() - since > STOP_LIMIT_S
 
-    def end_process(self, attempt: Attempt) -> None:
-        """End the attempt's process group if it is on this machine."""
-        if attempt.worker == self._worker:
-            self._engine.kill([attempt.id])
-        elif self.is_here(attempt) and (process := processes.find(attempt.process)) is not None:
-            processes.end_groups([process.pid])
+    def end_process(self, attempt: Attempt) -> bool:
+        """As `end_processes`, of one attempt."""
+        return bool(self.end_processes([attempt]))
+
+    def end_processes(self, doomed: Sequence[Attempt]) -> frozenset[int]:
+        """End the attempts' processes, all at once; the ids of those of which none is left, as far as one can tell.
+
+        An earlier worker's is the engine's to end where it runs on a cluster, and this machine's where it runs here.
+        """
+        if not doomed:
+            return frozenset()
+        ended = self._engine.kill([attempt.id for attempt in doomed])
+        here = [attempt for attempt in doomed if self.is_here(attempt)]
+        found = [processes.find(attempt.process) for attempt in here]
+        processes.end_groups(process.pid for process in found if process is not None)
+        mine = (attempt.id for attempt in doomed if attempt.worker == self._worker)
+        return ended | {attempt.id for attempt in here} | frozenset(mine)
 
     def end_strays(self, strays: frozenset[int]) -> None:
         """End the engine's attempts whose row has ended without them (fenced, but too busy to notice)."""

@@ -65,7 +65,7 @@ class Service:
     def __init__(self, database_url: str, port: int, environment: dict[str, str] | None = None) -> None:
         command = [
             *(sys.executable, "-m", "service", "--database", database_url, "--port", str(port)),
-            *("--lease-ttl-s", "2", "--reap-every-s", "0.5"),
+            *("--lease-ttl-s", "3", "--reap-every-s", "0.5"),  # the TTL of the tests' workers
         ]
         self.process = subprocess.Popen(
             command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}

@@ -1,6 +1,7 @@
 """Each fault kills real processes; the job must end with exactly its planned trials, each finished once, none running.
 
-`python -m tests.faults` prints the recovery times.
+`python -m tests.faults` runs all of them and prints the recovery times; the whole suite runs each on one database and
+leaves out those that are `LONG`.
 """
 
 import time
@@ -16,6 +17,7 @@ from sparseift.records import Budget, JobSpec
 from store import attempts, migrate, verbs
 from store.sessions import Database
 from store.tables import Attempt, Job
+from tests.faults.recovery import recovery
 from tests.faults.servers import Service, cluster, small_disk
 from tests.postgres import _free_port
 from tests.worker.conftest import Workers, wait_until
@@ -27,15 +29,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
 TTL_S = 3.0
 LEASE = ("--lease-ttl-s", f"{TTL_S:g}")
-SPEC = make_spec({"steps": 40, "step_s": 0.05}, budget=Budget(4, 1))  # trials of 2 s
+SPEC = make_spec({"steps": 40, "step_s": 0.05}, budget=Budget(2, 1))  # six trials of 2 s
+LONG = pytest.mark.faults(long=True)  # see conftest.py
+postgresql_first = pytest.mark.parametrize(
+    "database_url", ["postgresql", pytest.param("sqlite", marks=LONG)], indirect=True
+)
+sqlite_first = pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgresql", marks=LONG)], indirect=True
+)
 LEAPING_CLOCK = Path(__file__).parent / "leaping_clock"
-
-
-def recovery(fault: str, since: float) -> float:
-    """Seconds since the fault, printed."""
-    took_s = time.monotonic() - since
-    print(f"\n{fault}: recovered after {took_s:.1f} s", flush=True)  # noqa: T201  # for whoever runs the script
-    return took_s
 
 
 def assert_is_over(database: Database, job_id: str, spec: JobSpec = SPEC) -> None:
@@ -53,6 +55,7 @@ def in_the_search(database: Database, job_id: str) -> Callable[[], bool]:
     return lambda: len(running(database)) == 2 and any(t.state == "complete" for t in trials_of(database, job_id))
 
 
+@postgresql_first
 def test_a_child_is_killed(database: Database, workers: Workers) -> None:
     job_id = submit(database, SPEC)
     workers.start(*LEASE)
@@ -67,6 +70,7 @@ def test_a_child_is_killed(database: Database, workers: Workers) -> None:
     assert_is_over(database, job_id)
 
 
+@sqlite_first
 @pytest.mark.parametrize("with_children", [False, True], ids=["alone", "with its children"])
 def test_a_worker_is_killed(database: Database, workers: Workers, with_children: bool) -> None:
     """Its children go on without it; where they die too (a machine switched off) their trials go on elsewhere."""
@@ -95,6 +99,7 @@ def test_a_worker_is_killed(database: Database, workers: Workers, with_children:
     assert [a.state for a in attempts_of(database)].count("lost") == (len(victims) if with_children else 0)
 
 
+@postgresql_first
 def test_a_worker_dies_and_no_other_is_alive(database: Database, database_url: str, workers: Workers) -> None:
     """The service's reaper alone frees the job and its attempts; a user's cancel then ends it."""
     job_id = submit(database, SPEC)
@@ -116,6 +121,7 @@ def test_a_worker_dies_and_no_other_is_alive(database: Database, database_url: s
         service.kill()
 
 
+@sqlite_first
 def test_the_service_is_killed(database: Database, database_url: str, workers: Workers) -> None:
     job_id, port = submit(database, SPEC), _free_port()
     service = Service(database_url, port)
@@ -135,29 +141,31 @@ def test_the_service_is_killed(database: Database, database_url: str, workers: W
         service.kill()
 
 
+@LONG
 def test_postgresql_crashes(tmp_path: Path) -> None:
     with cluster() as server:
         migrate.upgrade(server.url)
         database, workers = Database(server.url), Workers(server.url, tmp_path)
         try:
-            job_id = submit(database, SPEC)
+            spec = make_spec({"steps": 40, "step_s": 0.05}, budget=Budget(6, 1))  # too much to be over by then
+            job_id = submit(database, spec)
             workers.start(*LEASE)
             wait_until(in_the_search(database, job_id))
             server.crash()
             time.sleep(2 * TTL_S)  # longer than every lease
             since = time.monotonic()
             server.start()
-            seen = {a.id: a.lease_expires_at_s for a in running(database)}
-            wait_until(lambda: any(a.lease_expires_at_s > seen.get(a.id, 0.0) for a in running(database)))
-            recovery("PostgreSQL back after a crash", since)
-            assert_is_over(database, job_id)
+            known = {a.id for a in attempts_of(database)}
+            wait_until(lambda: any(a.id not in known for a in running(database)))
+            recovery("PostgreSQL back after a crash, the next attempt starts", since)
+            assert_is_over(database, job_id, spec)
             assert {a.state for a in attempts_of(database)} == {"finished"}  # no healthy attempt was taken for dead
         finally:
             workers.end()
             database.close()
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@sqlite_first
 def test_the_disk_is_full_while_a_checkpoint_is_written(database: Database, workers: Workers, tmp_path: Path) -> None:
     """A real file system of 64 MiB, filled up while trials run; the library's own training and checkpoints."""
     folder = tmp_path / "artifacts"
@@ -189,7 +197,10 @@ def test_the_disk_is_full_while_a_checkpoint_is_written(database: Database, work
         workers.end()
 
 
-@pytest.mark.parametrize("leap_s", [86_400.0, -86_400.0], ids=["forward", "back"])
+@sqlite_first
+@pytest.mark.parametrize(
+    "leap_s", [pytest.param(86_400.0, id="forward"), pytest.param(-86_400.0, id="back", marks=LONG)]
+)
 def test_the_clock_leaps_by_a_day(
     database: Database,
     database_url: str,

@@ -102,7 +102,7 @@ class Bench:
     def ask_to_stop(self, order: Order) -> None:
         """As a user's wish to cancel does."""
         with self.database.write() as session:
-            session.execute(update(Attempt).where(Attempt.id == order.attempt_id).values(stop=True))
+            session.execute(update(Attempt).where(Attempt.id == order.attempt_id).values(stop="hand_back"))
 
     def restart(self) -> None:
         """Another engine in the place of this one, which is closed."""

@@ -11,8 +11,10 @@ import psutil
 import pytest
 
 from tests.worker.fakes import RUNNER
+from tests.worker.rays import own_ray
 from worker.processes import end_groups
 
+__all__ = ["Workers", "own_ray", "wait_until", "workers"]
 ROOT = Path(__file__).resolve().parents[2]
 
 

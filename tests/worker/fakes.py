@@ -85,6 +85,14 @@ def measure(configuration: Configuration, seed: int) -> float:
     return 90.0 - 20.0 * (configuration.nominal_sparsity - 0.75) ** 2 + dynamic + 0.3 * noise
 
 
+def progress_of(trial: TrialSpec, step: int) -> Progress:
+    """What the runner reports after a step."""
+    steps, value, flops = int(trial.training["steps"]), None, 1e3 * step
+    if trial.training.get("evaluates"):
+        value, flops = measure(trial.configuration, trial.seed) - 10.0 * (steps - step), 1e6 * step / steps
+    return Progress(step, steps, 1.0 / step, value, flops, 0.5, None, None, 0.1)
+
+
 def run(
     trial: TrialSpec,
     *,
@@ -100,7 +108,8 @@ def run(
     """Train for `steps` steps of `step_s` seconds.
 
     `grandchild`: a file that names a process started by the attempt; `deaf`: never asks whether to stop;
-    `raise`: an error's name; `nan_above`: a sparsity from which the loss is no longer finite.
+    `raise`: an error's name; `nan_above`: a sparsity from which the loss is no longer finite; `evaluates`: measures
+    after each step too, ten points lower per step that is left, and counts 1e6 training FLOPs over the run.
     """
     wishes = trial.training
     steps = int(wishes["steps"])
@@ -136,7 +145,7 @@ def run(
             raise Stopped
         time.sleep(wishes["step_s"])
         step += 1
-        report(Progress(step, steps, 1.0 / step, None, 1e3 * step, 0.5, None, None, 0.1))
+        report(progress_of(trial, step))
         if step % 2 == 0:
             save()
     value = measure(trial.configuration, trial.seed)

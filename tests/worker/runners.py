@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from sparseift.records import TrialResult, TrialSpec
@@ -17,6 +18,23 @@ def leak(trial: TrialSpec, **options: Any) -> TrialResult:
     """Keeps 64 MiB of memory for ever."""
     HOARD.append(bytearray(b"x") * (64 * 2**20))
     return fakes.run(trial, **options)
+
+
+def dynamo(trial: TrialSpec, **options: Any) -> TrialResult:
+    """Has a compiler, as training has, and writes how often it was reset before the trial."""
+    module = sys.modules.setdefault("torch._dynamo", Compiler("torch._dynamo"))
+    with Path(trial.training["resets"]).open("a") as resets:
+        resets.write(f"{module.resets}\n")
+    return fakes.run(trial, **options)
+
+
+class Compiler(ModuleType):
+    """What a child uses of torch._dynamo."""
+
+    resets = 0
+
+    def reset(self) -> None:
+        self.resets += 1
 
 
 def counted(trial: TrialSpec, **options: Any) -> TrialResult:

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from sparseift.records import Budget, JobSpec
+from sparseift.records import DENSE, Budget, JobSpec
 from store.spending import Spent
-from tests.worker.fakes import make_plan, make_spec
+from tests.worker.fakes import make_plan, make_spec, point
 from tests.worker.test_search import complete, simulate
-from worker.closing import closed, ending, is_without_answer, reserve, spent_limit
+from worker.closing import closed, ending, has_proposed_all, is_without_answer, reserve, spent_limit
 from worker.giving_up import failures_allowed, reason_to_give_up
 from worker.search import Done, Proposal, Row, Wait, decide
 
@@ -20,6 +20,54 @@ def test_what_must_follow_is_kept_back() -> None:
     assert reserve(spec, plan, [], [], 0) == Spent(0.0, 0.0, 6e6)
     rows = simulate(spec, plan)[:4]  # two refused points, two baselines
     assert reserve(spec, plan, rows, [60.0, 90.0, 3600.0], 3) == Spent(180.0, 4 * 90.0 / 3600.0, 4e6)
+    assert reserve(spec, plan, rows, [90.0], 3, share=0.25) == Spent(180.0, 90.0 / 3600.0, 4e6), "four on one GPU"
+
+
+def test_what_is_there_of_the_ladder_is_not_kept_back() -> None:
+    spec = make_spec(budget=Budget(6, 1), ladder=(2.0, 4.0))
+    plan = replace(make_plan(), ladder=(point(DENSE, 0.0), point(DENSE, 0.0)))
+    rows = simulate(spec, plan)
+    assert [row.kind for row in rows[-2:]] == ["ladder", "ladder"]
+    left = [reserve(spec, plan, rows[:n], [10.0], 1) for n in (len(rows) - 2, len(rows) - 1, len(rows))]
+    assert [kept.training_flops for kept in left] == [6e6, 4e6, 0.0]
+    assert left[-1] == NOTHING
+    running = [*rows[:-1], replace(rows[-1], state="running", value=None)]
+    assert reserve(spec, plan, running, [10.0], 1).training_flops == 4e6
+
+
+def test_confirmations_of_those_that_win_no_more_are_not_those_that_are_to_come() -> None:
+    """An extension after which another configuration of the first family wins: two trainings, not none."""
+    spec, plan = make_spec(budget=Budget(6, 2)), make_plan()
+    rows = simulate(spec, plan)
+    assert reserve(spec, plan, rows, [10.0], 1) == NOTHING
+    final = next(row for row in rows if row.kind == "confirm")
+    new = replace(final.configuration, nominal_sparsity=0.9 if final.configuration.nominal_sparsity != 0.9 else 0.75)
+    better = Row(len(rows), "search", new, 5, "complete", "", 1000.0)
+    assert reserve(spec, plan, [*rows, better], [10.0], 1).training_flops == 2e6
+
+
+@pytest.mark.parametrize("reason", ["user", "infrastructure"])
+def test_nothing_is_kept_back_for_a_confirmation_that_failed_and_is_not_tried_again(reason: str) -> None:
+    spec, plan = make_spec(budget=Budget(6, 2)), make_plan()
+    rows = simulate(spec, plan)
+    failed = [*rows[:-1], replace(rows[-1], state="failed", reason=reason, value=None)]
+    again = 1e6 if reason == "infrastructure" else 0.0
+    assert reserve(spec, plan, failed, [], 1).training_flops == again
+    assert isinstance(decide(spec, plan, failed), Proposal) == bool(again)
+
+
+def test_a_search_has_proposed_all_when_nothing_of_it_can_be_closed() -> None:
+    spec, plan = make_spec(budget=Budget(6, 2)), make_plan()
+    rows = simulate(spec, plan)  # two refused points, two baselines, six of the search, four confirmations
+    assert [has_proposed_all(spec, plan, rows[:n]) for n in (0, 4, 9, 10, 14)] == [False, False, False, True, True]
+    running = [*rows[:9], replace(rows[9], state="running", value=None)]
+    assert has_proposed_all(spec, plan, running)
+    assert not has_proposed_all(spec, plan, [*rows[:9], replace(rows[9], state="waiting", value=None)])
+    lost = [*rows[:9], replace(rows[9], state="failed", reason="infrastructure", value=None)]
+    assert not has_proposed_all(spec, plan, lost), "it is replaced"
+    cut = replace(spec, budget=replace(spec.budget, when_spent="stop"))
+    assert has_proposed_all(cut, plan, rows[:10])
+    assert not has_proposed_all(cut, plan, running), "what runs is to be stopped"
 
 
 @pytest.mark.parametrize(

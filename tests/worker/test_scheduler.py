@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from sparseift.records import Budget, Configuration
-from store import attempts, jobs, trials
+from store import attempts, jobs, trials, verbs, workers
 from store.sessions import Database
-from store.tables import Attempt
+from store.tables import Attempt, Worker
 from tests.worker.conftest import wait_until
 from tests.worker.fakes import make_plan, make_spec, submit
 from worker.engine import Death, Slot
@@ -35,7 +36,8 @@ class IdleEngine:
         self.occupied: list[str] = []
         self.killed: list[int] = []
 
-    def can(self, occupied: Collection[str]) -> Slot | None:
+    def can(self, occupied: Collection[str], key: str = "") -> Slot | None:
+        del key
         self.occupied = list(occupied)
         return None
 
@@ -49,8 +51,9 @@ class IdleEngine:
         del attempt_id
         return None
 
-    def kill(self, attempt_ids: Collection[int]) -> None:
+    def kill(self, attempt_ids: Collection[int]) -> frozenset[int]:
         self.killed += attempt_ids
+        return frozenset()
 
     def hand_back(self) -> None:
         return
@@ -59,8 +62,8 @@ class IdleEngine:
         return
 
 
-def leave_an_attempt(database: Database, *, slot: str, process: str, ttl_s: float) -> int:
-    """An earlier worker's running attempt, its job no longer owned; the attempt's id."""
+def leave_an_attempt(database: Database, *, slot: str, process: str, ttl_s: float, pause: bool = False) -> int:
+    """An earlier worker's running attempt, its job no longer owned (or paused); the attempt's id."""
     job_id = submit(database, make_spec(budget=Budget(1, 0)))
     with database.write() as session:
         job = jobs.claim(session, "earlier", 60.0)
@@ -87,6 +90,8 @@ def leave_an_attempt(database: Database, *, slot: str, process: str, ttl_s: floa
             log_path="",
         )
         attempts.set_process(session, attempt.id, attempt.token, process)
+        if pause:
+            verbs.pause(session, job_id)
         jobs.release(session, job_id, token)
         return attempt.id
 
@@ -128,6 +133,33 @@ def test_a_healthy_attempt_elsewhere_takes_no_slot_here(database: Database) -> N
         time.sleep(TTL_S)
     assert engine.occupied == []
     assert state_of(database, attempt_id) == "running"
+
+
+def test_an_attempt_of_another_job_keeps_its_slot_until_its_worker_is_back_or_it_ends(database: Database) -> None:
+    engine = IdleEngine()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        name = identity(process.pid)
+        leave_an_attempt(database, slot=f"{HERE}/cpu:1", process=name, ttl_s=60.0, pause=True)
+        submit(database, make_spec(budget=Budget(1, 0)))
+        with serving(database, engine):
+            wait_until(lambda: engine.occupied == [f"{HERE}/cpu:1"])
+            with database.write() as session:  # a worker that lives beside this one knows what its slots run
+                workers.tell(
+                    session,
+                    "earlier",
+                    host=HERE,
+                    process=identity(os.getpid()),
+                    engine="local",
+                    slot_names=[],
+                    versions={},
+                    lease_ttl_s=60.0,
+                )
+            wait_until(lambda: engine.occupied == [])
+            with database.write() as session:
+                session.execute(update(Worker).values(process=f"{os.getpid()}@1.0"))
+            wait_until(lambda: engine.occupied == [f"{HERE}/cpu:1"])
+            process.communicate()
+            wait_until(lambda: engine.occupied == [])
 
 
 def test_an_attempt_whose_process_is_gone_is_lost_at_once(database: Database) -> None:

@@ -22,7 +22,8 @@ class HereEngine:
     def __init__(self, database: Database, setting: Setting) -> None:
         self.database, self.setting = database, setting
 
-    def can(self, occupied: Collection[str]) -> Slot | None:
+    def can(self, occupied: Collection[str], key: str = "") -> Slot | None:
+        del key
         return None if occupied else Slot("here/cpu:0", "", 1)
 
     def place(self, slot: Slot, order: Order) -> None:
@@ -35,8 +36,9 @@ class HereEngine:
     def death(self, attempt_id: int) -> Death | None:
         raise AssertionError(f"attempt {attempt_id} died")
 
-    def kill(self, attempt_ids: Collection[int]) -> None:
+    def kill(self, attempt_ids: Collection[int]) -> frozenset[int]:
         assert not attempt_ids
+        return frozenset()
 
     def hand_back(self) -> None:
         return

@@ -7,7 +7,7 @@ import pytest
 from sparseift.masks.schedules import MaskSchedule
 from sparseift.records import Configuration, Space
 from tests.worker.fakes import make_plan
-from worker.suggest import LARGEST, Seen, by_improvement, by_tpe, centred, spread, suggest
+from worker.suggest import LARGEST, Seen, by_improvement, by_tpe, centred, losses, spread, suggest
 
 STATIC = MaskSchedule("static")
 
@@ -85,6 +85,30 @@ def test_failures_repel_and_do_not_stop_the_search() -> None:
     assert only_bad.family == "sparse_wide"
     rows = [seen("sparse_wide", 0.5, 90.0), seen("sparse_wide", 0.75, 80.0), bad, bad]
     assert by_improvement(space, plan, "sparse_wide", rows, seed=0).nominal_sparsity != 0.9
+
+
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+def test_a_run_that_diverged_late_is_no_worse_than_a_bad_one(direction: Literal["maximize", "minimize"]) -> None:
+    sign = -1.0 if direction == "maximize" else 1.0
+    values = {("sparse_wide", 0.5): 1.70, ("sparse_wide", 0.75): 1.69, ("sparse_parallel", 0.5): 1.6}
+    rows = [seen(family, s, sign * v) for (family, s), v in values.items()]
+    rows.append(seen("sparse_parallel", 0.75, sign * 1.62))
+    plan = make_plan(direction)
+    bad, worse = ([*rows, seen("sparse_wide", 0.9, sign * v)] for v in (3.0, 1e12))
+    assert losses(plan, bad)[0] == losses(plan, worse)[0]
+    assert max(losses(plan, worse)[0].values()) < 2.0
+    assert list(losses(plan, rows)[0].values()) == [1.70, 1.69, 1.6, 1.62]
+    for family in ("sparse_wide", "sparse_parallel"):
+        found = [[suggest(Space(), plan, family, each, seed=s) for s in range(5)] for each in (bad, worse)]
+        assert found[0] == found[1]
+
+
+def test_a_large_job_with_a_run_that_diverged_asks_as_if_it_were_bad() -> None:
+    space, plan = Space(methods=("set", "rigl")), make_plan("minimize")
+    rows = [Seen(spread(space, plan, "sparse_wide", (), seed=i), "measured", float(i % 7)) for i in range(LARGEST + 60)]
+    others = [Seen(spread(space, plan, "sparse_parallel", (), seed=i), "measured", i % 5 - 9.0) for i in range(40)]
+    bad, worse = ([*rows, *others, Seen(others[0].configuration, "measured", value)] for value in (100.0, 1e12))
+    assert suggest(space, plan, "sparse_wide", bad, seed=3) == suggest(space, plan, "sparse_wide", worse, seed=3)
 
 
 def test_a_large_job_asks_tpe() -> None:
