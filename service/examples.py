@@ -9,6 +9,7 @@ DEMO_JOB: dict[str, Any] = {
     "families": ["sparse_wide", "sparse_parallel", "sparse_factorized", "sparse_doped"],
     "space": {"sparsities": [0.5, 0.75, 0.9], "methods": ["static", "rigl"], "delta_t_steps": [50, 400]},
     "budget": {"search_trials": 16, "confirm_seeds": 3},
+    "labels": {"team": "vision"},
 }
 SMALLEST_JOB: dict[str, Any] = {"model": {"name": "mlp"}, "dataset": {"name": "digits"}}
 
@@ -67,6 +68,7 @@ _SPEC: dict[str, Any] = {
         "training_flops": None,
         "when_spent": "finish",
         "failures_allowed": None,
+        "early_stopping": "none",
     },
     "training": {},
     "scope": "model",
@@ -82,6 +84,7 @@ _ID = "job_1k5x0z3w8qs7h2m4d9rt6b"
 SUMMARY: dict[str, Any] = {
     "id": _ID,
     "name": "mlp on digits",
+    "owner": "",
     "state": "running",
     "reason": "claimed",
     "message": "A worker runs this job.",
@@ -94,9 +97,12 @@ SUMMARY: dict[str, Any] = {
     "trials": {"complete": 12, "running": 2},
     "planned_trials": _PLANNED,
     "progress": 0.4,
+    "project": "default",
+    "labels": {"team": "vision"},
     "created_at": "2026-05-04T09:30:00.125000Z",
     "updated_at": "2026-05-04T09:32:10.500000Z",
     "ended_at": None,
+    "archived_at": None,
     "links": {
         "self": f"/v1/jobs/{_ID}",
         "trials": f"/v1/jobs/{_ID}/trials",
@@ -105,7 +111,7 @@ SUMMARY: dict[str, Any] = {
         "events": f"/v1/jobs/{_ID}/events",
         **{
             verb: f"/v1/jobs/{_ID}:{verb}"
-            for verb in ("pause", "resume", "stop", "cancel", "extend", "prioritize", "clone")
+            for verb in ("pause", "resume", "stop", "cancel", "extend", "prioritize", "clone", "archive", "unarchive")
         },
     },
 }
@@ -114,6 +120,7 @@ SHOWN_JOB: dict[str, Any] = {
     "eta_seconds": 96.5,
     "spent": {"wall_time_s": 130.2, "device_hours": 0.061, "training_flops": 1.41e11},
     "quarantined": [],
+    "waiting_for": None,
     "running": [{"number": 13, "step": 120, "total_steps": 400, "train_loss": 0.41, "value": 93.2}],
     "headline": "Sparse Wide at 75 % sparsity: +0.40 points against dense at equal FLOPs (n = 1 seed, no "
     "interval), not yet a gain, provisional until confirmed on fresh seeds; 12 of 30 runs finished.",
@@ -137,6 +144,14 @@ DRY_RUN: dict[str, Any] = {
     "plan": _PLAN,
     "planned_trials": _PLANNED,
     "training_flops": 3.4917e11,
+    "device_time": {
+        "basis": "model_and_dataset",
+        "measured_trials": 33,
+        "executed_flops_per_second": 9.1e9,
+        "dense_s": 1.3,
+        "points_s": [4.8],
+        "total_s": 134.0,
+    },
 }
 
 SHOWN_TRIAL: dict[str, Any] = {
@@ -206,4 +221,59 @@ EVENT: dict[str, Any] = {
     "at": "2026-05-04T09:31:04.250000Z",
     "kind": "trial.complete",
     "payload": {"trial": 4, "state": "complete", "value": 97.6},
+}
+
+PATCH: dict[str, Any] = {"name": "Wide against dense", "labels": {"team": "vision", "draft": None}}
+EXTENSION: dict[str, Any] = {"search_trials": 100_000, "device_hours": None}
+PRIORITY: dict[str, Any] = {"priority": 10}
+BULK: dict[str, Any] = {"verb": "pause", "jobs": [_ID, "job_0m2x"], "running": "hand_back"}
+BULK_RESULTS: dict[str, Any] = {
+    "results": [
+        {"job": _ID, "status": 200, "state": "paused", "code": None, "detail": None},
+        {
+            "job": "job_0m2x",
+            "status": 404,
+            "state": None,
+            "code": "not-found",
+            "detail": "There is no job 'job_0m2x'.",
+        },
+    ]
+}
+ARTIFACT: dict[str, Any] = {
+    "name": "attempt-1/step-00000400/tensors.safetensors",
+    "kind": "tensors",
+    "bytes": 1151520,
+    "attempt": 1,
+    "step": 400,
+    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "modified_at": "2026-05-04T09:31:04.200000Z",
+    "href": f"/v1/jobs/{_ID}/trials/4/artifacts/attempt-1/step-00000400/tensors.safetensors",
+}
+_USE: dict[str, Any] = {"job": _ID, "trial": 13, "attempt": 1, "since": "2026-05-04T09:32:01Z"}
+WORKER: dict[str, Any] = {
+    "name": "desk/1f2e3d4c",
+    "host": "desk",
+    "engine": "local",
+    "alive": True,
+    "state": "alive",
+    "job": _ID,
+    "slots": [{"slot": "desk/cuda:0", "running": _USE}, {"slot": "desk/cuda:1", "running": None}],
+    "versions": {"python": "3.12.8", "torch": "2.13.0", "git_commit": None},
+    "lease_ttl_s": 60.0,
+    "started_at": "2026-05-04T09:00:00Z",
+    "last_seen_at": "2026-05-04T09:32:09Z",
+    "stopped_at": None,
+}
+SLOT: dict[str, Any] = {
+    "slot": "desk/cuda:1",
+    "worker": "desk/1f2e3d4c",
+    "state": "quarantined",
+    "running": None,
+    "quarantine": {
+        "reason": "losses",
+        "message": "The process was ended by signal 6.",
+        "losses": 3,
+        "since": "2026-05-04T09:31:10Z",
+        "until": "2026-05-04T09:32:10Z",
+    },
 }

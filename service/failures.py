@@ -13,13 +13,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from service import problems
+from service.methods import allowed
 from service.planner import PlannerUnavailable
 from sparseift.errors import Infeasible, InvalidValue, NothingToTransform, UnknownName
-from store.errors import IdempotencyConflict, NotFound, StateConflict, Unavailable, WrongRevision
+from store.errors import IdempotencyConflict, NotFound, QuotaExceeded, StateConflict, Unavailable, WrongRevision
 
 log = logging.getLogger("service")
 
-HTTP_CODES = {400: "malformed-body", 404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
+HTTP_CODES = {400: "malformed-body", 404: "not-found", 413: "body-too-large"}
 
 
 def register(app: FastAPI) -> None:
@@ -35,6 +36,7 @@ def register(app: FastAPI) -> None:
         (NotFound, not_found),
         (StateConflict, state_conflict),
         (IdempotencyConflict, idempotency_conflict),
+        (QuotaExceeded, quota_exceeded),
         (WrongRevision, wrong_revision),
         (PlannerUnavailable, planner_unavailable),
         (Unavailable, database_unavailable),
@@ -54,10 +56,14 @@ async def invalid_request(request: Request, error: Exception) -> Response:
     """422 with every wrong field; an address that cannot name anything is simply not found."""
     assert isinstance(error, RequestValidationError)
     found = error.errors()
+    if any(e["loc"][0] == "path" for e in found):
+        methods = allowed(request.app.routes, request.url.path)
+        if request.method not in methods:  # GET of `/v1/jobs/x:cancel` is no job's address
+            return not_allowed(request, methods)
+        place = next(e for e in found if e["loc"][0] == "path")
+        return problems.response("not-found", f"There is no {place['loc'][-1]} {shown(place['input'])}.")
     if any(e["type"] == "json_invalid" for e in found):
         return problems.response("malformed-body", f"The body is not JSON: {found[0]['ctx']['error']}.")
-    if all(e["loc"][0] == "path" for e in found):
-        return problems.response("not-found", f"There is no {found[0]['loc'][-1]} {shown(found[0]['input'])}.")
     if found[0]["loc"] == ("body",) and isinstance(found[0]["input"], str | bytes):
         came = request.headers.get("content-type")
         message = "body: send JSON with the header Content-Type: application/json; it came " + (
@@ -104,12 +110,17 @@ def shown(value: object, longest: int = 60) -> str:
 async def http_error(request: Request, error: Exception) -> Response:
     """Starlette's own: no such route, no such method, a body that cannot be parsed."""
     assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        return not_allowed(request, allowed(request.app.routes, request.url.path))
     code = HTTP_CODES.get(error.status_code, "internal" if error.status_code >= 500 else "malformed-body")
-    detail = {
-        "not-found": f"There is nothing at {shown(request.url.path)}.",
-        "method-not-allowed": f"{request.method} is not among the methods of {shown(request.url.path)}.",
-    }.get(code, str(error.detail))
+    detail = f"There is nothing at {shown(request.url.path)}." if code == "not-found" else str(error.detail)
     return problems.response(code, detail, headers=dict(error.headers or {}))
+
+
+def not_allowed(request: Request, methods: Sequence[str]) -> Response:
+    """405 with the methods that the address takes."""
+    sentence = f"{request.method} is not among the methods of {shown(request.url.path)}: {', '.join(methods)}."
+    return problems.response("method-not-allowed", sentence, headers={"Allow": ", ".join(methods)})
 
 
 async def unknown_name(_: Request, error: Exception) -> Response:
@@ -141,6 +152,12 @@ async def state_conflict(_: Request, error: Exception) -> Response:
 
 async def idempotency_conflict(_: Request, error: Exception) -> Response:
     return problems.response("idempotency-conflict", str(error))
+
+
+async def quota_exceeded(_: Request, error: Exception) -> Response:
+    assert isinstance(error, QuotaExceeded)
+    numbers: dict[str, Any] = {"kind": error.kind, "subject": error.subject, "used": error.used, "limit": error.limit}
+    return problems.response("quota-exceeded", str(error), quota=error.quota, **numbers)
 
 
 async def wrong_revision(_: Request, error: Exception) -> Response:

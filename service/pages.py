@@ -2,13 +2,17 @@
 
 import base64
 import binascii
+import json
+import math
 import re
-from collections.abc import Sequence
-from typing import Annotated, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Query
 
 from service.problems import invalid
+from sparseift.records import digest
 
 Row = TypeVar("Row")
 
@@ -42,6 +46,66 @@ def key(kind: str, given: str | None, pattern: str) -> str | None:
     if found is None:
         raise invalid("page_token", "this list never gave this token; start again without one.")
     return found[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list that can be sorted and filtered: its tokens continue it as it was asked for, and no other.
+
+    Attributes:
+        kind: the noun.
+        asked: sort and filters, as plain JSON.
+    """
+
+    kind: str
+    asked: Mapping[str, Any]
+
+    def token(self, place: Sequence[int | float | str]) -> str:
+        """The token that continues after the row whose keys have these values."""
+        text = json.dumps([self.kind, self._mark(), *place], separators=(",", ":"), allow_nan=False)
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    def place(self, given: str | None, shape: Sequence[type | str]) -> tuple[Any, ...] | None:
+        """The values in a token; None for no token.
+
+        Args:
+            shape: of each value: `int` (64 bits), `float`, or the pattern of a text.
+
+        Raises:
+            Refused: a token that this list never gave.
+        """
+        if given is None:
+            return None
+        try:
+            text = base64.b64decode(given + "=" * (-len(given) % 4), altchars=b"-_", validate=True)
+            found = json.loads(text)
+        except (binascii.Error, ValueError, RecursionError):
+            found = None
+        if not isinstance(found, list) or found[:1] != [self.kind]:
+            raise invalid("page_token", "this list never gave this token; start again without one.")
+        if found[1:2] != [self._mark()]:
+            raise invalid(
+                "page_token",
+                "this token continues the list with another sort or other filters; ask with those, or start again "
+                "without one.",
+            )
+        values = found[2:]
+        if len(values) != len(shape) or not all(map(_fits, values, shape)):
+            raise invalid("page_token", "this list never gave this token; start again without one.")
+        return tuple(values)
+
+    def _mark(self) -> str:
+        return digest(dict(self.asked), 12)
+
+
+def _fits(value: object, kind: type | str) -> bool:
+    if isinstance(kind, str):
+        return isinstance(value, str) and re.fullmatch(kind, value, re.ASCII) is not None
+    if isinstance(value, bool):
+        return False
+    if kind is int:
+        return isinstance(value, int) and abs(value) < 2**63
+    return isinstance(value, int | float) and abs(value) < 2**1000 and math.isfinite(value)
 
 
 def cut(rows: Sequence[Row], limit: int) -> tuple[Sequence[Row], Row | None]:

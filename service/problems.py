@@ -18,15 +18,26 @@ CODES: dict[str, tuple[int, str]] = {
     "malformed-body": (400, "The body is not JSON"),
     "not-found": (404, "There is no such thing"),
     "log-unavailable": (404, "This output cannot be read here"),
+    "artifacts-unavailable": (404, "Files cannot be read here"),
     "method-not-allowed": (405, "This address does not take this method"),
     "not-acceptable": (406, "None of the accepted formats is offered"),
     "state-conflict": (409, "The job's state does not allow this"),
     "idempotency-conflict": (409, "This Idempotency-Key belongs to another request"),
+    "stale-etag": (412, "It was changed since it was read"),
+    "range-not-satisfiable": (416, "The file has no such bytes"),
     "length-required": (411, "The body's length must be declared"),
     "body-too-large": (413, "The body is too large"),
+    "token-missing": (401, "A token is required"),
+    "token-invalid": (401, "The token is not valid, or not any more"),
+    "scope-missing": (403, "The token's scope does not allow this"),
+    "other-project": (403, "The token belongs to another project"),
+    "tls-required": (403, "A token may not come in the clear"),
     "foreign-origin": (403, "Another site's page may not change anything here"),
-    "foreign-host": (421, "This server answers on loopback names only"),
+    "foreign-host": (421, "This server does not answer to this name"),
+    "rate-limited": (429, "Too many requests"),
+    "quota-exceeded": (429, "The quota is used up"),
     "internal": (500, "The service failed"),
+    "format-unavailable": (501, "This service lacks what this format needs"),
     "database-unavailable": (503, "The database cannot be reached"),
     "wrong-revision": (503, "The database is at another revision"),
     "planner-unavailable": (503, "The planner did not answer"),
@@ -133,3 +144,12 @@ def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
         }
         for status, group in by_status.items()
     }
+
+
+def tell(responses: dict[str, Any], *codes: str) -> None:
+    """Add codes to an operation's `responses` in the document, beside what is said of their statuses already."""
+    for code in codes:
+        ((status, ours),) = documented(code).items()
+        known = responses.setdefault(str(status), ours)
+        if f"`{code}`" not in known["description"]:
+            known["description"] = f"{known['description'].rstrip('.')}; {ours['description']}"

@@ -43,10 +43,16 @@ class Grace:
 
 
 class Reaping:
-    """Runs `store.reaper.reap` every few seconds until it is stopped."""
+    """Runs `store.reaper.reap` every few seconds until it is stopped.
 
-    def __init__(self, settings: Settings, database: Database) -> None:
-        self._pause_s, self._database = settings.reap_every_s, database
+    Args:
+        reaped: told how many leases each look took back.
+    """
+
+    def __init__(
+        self, settings: Settings, database: Database, reaped: Callable[[int], object] = lambda _count: None
+    ) -> None:
+        self._pause_s, self._database, self._reaped = settings.reap_every_s, database, reaped
         self._grace = Grace(settings.lease_ttl_s, settings.reap_every_s)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reaper", daemon=True)
@@ -78,4 +84,5 @@ class Reaping:
             self._grace.begin()
         else:
             if found:
+                self._reaped(found)
                 log.info("reaped", extra={"leases": found})

@@ -28,6 +28,7 @@ class RequestLog:
             return
         given = Headers(scope=scope).get(HEADER, "")
         request_id = given if GIVEN.fullmatch(given) else secrets.token_hex(8)
+        scope.setdefault("state", {})["request_id"] = request_id
         status = 0
         began = time.perf_counter()
 
@@ -57,4 +58,6 @@ class RequestLog:
                 "status": status,
                 "ms": round((time.perf_counter() - began) * 1000, 1),
             }
+            if trace_id := scope["state"].get("trace_id"):
+                fields["trace_id"] = trace_id
             log.info("request", extra=fields)

@@ -20,8 +20,16 @@ class Settings:
         event_poll_s: pause between two looks for new events, per open stream.
         event_heartbeat_s: an idle stream sends a comment this often, so that proxies and clients see it alive.
         event_streams: event streams that may be open at once; more are answered 503.
+        exports: files of all of a job's rows that may be written at once; more are answered 503.
         renders: charts that may be drawn at once; the others wait.
         body_bytes: the largest request body.
+        require_tokens: whether every request but those to /healthz and /readyz needs a live bearer token.
+        behind_tls_proxy: whether a proxy ends TLS before this service, so that what comes in the clear is refused.
+        trusted_hosts: names that a Host header may carry beside loopback's.
+        cors_origins: origins whose pages may read answers, such as `https://lab.example`; by default none.
+        requests_per_s, request_burst: what one token may ask, in this process.
+        recheck_s: an answer that goes on for longer looks again, this often, whether its token is live.
+        audit_days: how long a row of the audit log is kept.
     """
 
     database_url: str
@@ -34,5 +42,14 @@ class Settings:
     event_poll_s: float = 0.5
     event_heartbeat_s: float = 15.0
     event_streams: int = 64
+    exports: int = 4
     renders: int = 1
     body_bytes: int = 262_144
+    require_tokens: bool = False
+    behind_tls_proxy: bool = False
+    trusted_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    requests_per_s: float = 20.0
+    request_burst: int = 200
+    recheck_s: float = 30.0
+    audit_days: float = 365.0

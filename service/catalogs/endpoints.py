@@ -14,12 +14,14 @@ from service.catalogs.schemas import (
     FamilyView,
     ModelList,
     ModelView,
+    ShapeView,
 )
 from service.jobs.schemas import MetricView
 from sparseift import catalog
 from sparseift.cards import Argument, DatasetCard, ModelCard
 from sparseift.errors import UnknownName
 from sparseift.families.family import Family
+from sparseift.records import DataShape
 
 router = APIRouter(prefix="/v1", tags=["catalogs"])
 
@@ -81,7 +83,9 @@ def found(name: str, kind: str) -> None:
 def family(name: str) -> FamilyView:
     """A family as it is shown."""
     card: Family = catalog.get("family", name)
-    return FamilyView(name=name, title=card.title, summary=card.summary, formula=card.formula)
+    return FamilyView(
+        name=name, title=card.title, summary=card.summary, formula=card.formula, widens_network=card.size is None
+    )
 
 
 def model(name: str) -> ModelView:
@@ -93,6 +97,9 @@ def model(name: str) -> ModelView:
         task=card.task,
         arguments=arguments(card.arguments),
         width=card.width,
+        width_multiple=card.width_multiple,
+        dense=list(card.dense),
+        mask_only=list(card.mask_only),
         source=card.source,
     )
 
@@ -106,11 +113,17 @@ def dataset(name: str) -> DatasetView:
         task=card.task,
         metric=MetricView(**asdict(card.metric)),
         arguments=arguments(card.arguments),
+        shape=shape(card.shape(card.resolve({}))),
         needs_fetching=card.fetch is not None,
         size_bytes=card.size_bytes,
         licence=card.licence,
         source=card.source,
     )
+
+
+def shape(of: DataShape) -> ShapeView:
+    """A data set's shape."""
+    return ShapeView(input_shape=list(of.input_shape), outputs=of.outputs, train_samples=of.train_samples)
 
 
 def arguments(declared: tuple[Argument, ...]) -> list[ArgumentView]:

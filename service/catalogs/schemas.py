@@ -22,6 +22,7 @@ class FamilyView(BaseModel):
     title: str
     summary: str
     formula: str = Field(description="The scale of the paper's figure.")
+    widens_network: bool = Field(description="Whether all widths grow, instead of single layers becoming blocks.")
 
 
 class ModelView(BaseModel):
@@ -32,7 +33,18 @@ class ModelView(BaseModel):
     task: str = Field(description="Which data it takes.")
     arguments: list[ArgumentView]
     width: str = Field(description="The argument that Sparse Wide multiplies.")
-    source: str
+    width_multiple: str | None = Field(description="Widths are multiples of this argument's value; null: of 1.")
+    dense: list[str] = Field(description="Modules that stay dense, as patterns of their names.")
+    mask_only: list[str] = Field(description="Modules that are masked but not transformed, likewise.")
+    source: str = Field(description="Where the architecture is defined.")
+
+
+class ShapeView(BaseModel):
+    """What a model must know of its data."""
+
+    input_shape: list[int] = Field(description="One sample: (C, H, W) of images, (T,) tokens of text.")
+    outputs: int = Field(description="Classes, or size of the vocabulary.")
+    train_samples: int
 
 
 class DatasetView(BaseModel):
@@ -43,6 +55,7 @@ class DatasetView(BaseModel):
     task: str
     metric: MetricView
     arguments: list[ArgumentView]
+    shape: ShapeView = Field(description="With every argument at its default.")
     needs_fetching: bool = Field(description="Whether the worker's machine must fetch it first.")
     size_bytes: int = Field(description="Of the download; 0 for none.")
     licence: str

@@ -1,6 +1,6 @@
 """/v1/jobs/{job}/curve and /best: the answer, as numbers or as a chart."""
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
@@ -37,12 +37,11 @@ ThemeChoice = Annotated[Theme, Query(description="Of svg and png; an html page f
 @router.get(
     "/best", response_model=Answer, summary="Best sparsity per family", responses=problems.documented("not-found")
 )
-def show_best(here: Here, job: JobId) -> Any:
+def show_best(here: Here, job: JobId) -> Response:
     """Confirmed where fresh seeds have run, else provisional; always with seeds and interval."""
     with here.database.read() as session:
-        found = here.curves.get(session, jobs.get(session, job)).curve.to_json()
-    del found["points"]
-    return found
+        kept = here.curves.get(session, jobs.get(session, job))
+    return Response(kept.answer, media_type="application/json")
 
 
 @router.get(

@@ -20,7 +20,7 @@ class DifferenceView(Strict):
     low: float | None
     high: float | None
     n: int
-    method: Literal["paired", "welch", "none"]
+    method: Literal["blocked", "welch", "none"] = Field(description="`blocked`: within the seeds both ran on.")
 
 
 class DenseView(Strict):

@@ -20,3 +20,4 @@ class EventPage(BaseModel):
 
     items: list[EventView]
     last_id: int = Field(description="Ask for `after=` this next.")
+    ended: bool = Field(description="Whether the job has ended and these are its last: nothing is to be waited for.")

@@ -1,17 +1,19 @@
-"""/v1/jobs: submit, list, show. What is asked of a job afterwards is in `service.jobs.verbs`."""
+"""/v1/jobs: submit, list, show, change, delete. What is asked of a job's course is in `service.jobs.verbs`."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Header, Query, Response
-from fastapi.responses import JSONResponse
 
 from service import pages, problems
-from service.context import Context, Here
+from service.access.viewer import Seen
+from service.context import Here
 from service.examples import DEMO_JOB, DRY_RUN, SMALLEST_JOB
 from service.identifiers import JOB_ID, JobId
-from service.jobs import specification, views
+from service.jobs import showing, views
+from service.jobs.labels import LABEL_FILTER, JobPatch, wanted_labels
 from service.jobs.schemas import DryRun, JobBody, JobPage, JobState, JobView
-from store import attempts, jobs, overview, slots, spending
+from service.jobs.submission import DryRunFlag, Key, submit
+from store import archive, labels, listing, rows
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -19,6 +21,7 @@ EXAMPLES: Any = {
     "demo": {"summary": "Four families on CIFAR-10", "value": DEMO_JOB},
     "smallest": {"summary": "Everything by default", "value": SMALLEST_JOB},
 }
+ETAG: Any = {"ETag": {"description": "Names what `PATCH` may change.", "schema": {"type": "string"}}}
 SUBMIT_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A dry run's plan, or the job that this Idempotency-Key has made before.",
@@ -29,16 +32,26 @@ SUBMIT_RESPONSES: dict[int | str, dict[str, Any]] = {
             }
         },
     },
-    201: {"headers": {"Location": {"description": "The job's address.", "schema": {"type": "string"}}}},
+    201: {
+        "headers": {"Location": {"description": "The job's address.", "schema": {"type": "string"}}, **ETAG},
+    },
 }
-Key = Annotated[
-    str | None,
-    Header(
-        pattern=r"^[!-~]{1,128}$",
-        description="A submission that is sent again with the same key gives the job of the first time.",
-    ),
+PATCHES: Any = {
+    "labels": {"summary": "Put one label on, take one off", "value": {"labels": {"team": "vision", "draft": None}}},
+    "name": {"summary": "Rename", "value": {"name": "Wide against dense"}},
+}
+Sort = Literal["newest", "oldest", "priority", "updated"]
+SHAPES: dict[Sort, tuple[type | str, ...]] = {  # of a place in each of `listing.ORDERS`
+    "newest": (JOB_ID,),
+    "oldest": (JOB_ID,),
+    "priority": (int, JOB_ID),
+    "updated": (float, JOB_ID),
+}
+ARCHIVED = {"false": False, "true": True, "any": None}
+CatalogName = Annotated[str | None, Query(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="Of this one alone.")]
+IfMatch = Annotated[
+    str | None, Header(max_length=1024, description="An ETag of before: nothing is changed where it holds no more.")
 ]
-DryRunFlag = Annotated[bool, Query(description="Only plan: nothing is stored.")]
 
 
 @router.post(
@@ -56,12 +69,15 @@ DryRunFlag = Annotated[bool, Query(description="Only plan: nothing is stored.")]
             "idempotency-conflict",
             "body-too-large",
             "planner-unavailable",
+            "other-project",
+            "quota-exceeded",
         ),
         **SUBMIT_RESPONSES,
     },
 )
 def submit_job(
     here: Here,
+    viewer: Seen,
     response: Response,
     body: Annotated[JobBody, Body(openapi_examples=EXAMPLES)],
     dry_run: DryRunFlag = False,
@@ -72,58 +88,108 @@ def submit_job(
     The space is refused as a whole only where no family can meet the FLOPs at any sparsity of it; single
     infeasible points are recorded with their reasons and cost no budget.
     """
-    spec = specification.accept(body)
-    if spec.start_from:
-        with here.database.read() as session:
-            specification.check_origins(spec, session)
-    plan = here.planner.plan(spec)
-    specification.check_limits(spec, plan)
-    if dry_run:
-        return JSONResponse(views.dry_run(spec, plan).model_dump(mode="json"))
-    with here.database.write() as session:
-        job, created = jobs.create(session, spec, plan, idempotency_key)
-    view = shown(here, job.id)
-    response.status_code = 201 if created else 200
-    response.headers["Location"] = view.links["self"]
-    return view
+    return submit(here, viewer, response, body, dry_run=dry_run, key=idempotency_key)
 
 
-@router.get(
-    "", response_model=JobPage, summary="List jobs, newest first", responses=problems.documented("invalid-request")
-)
+@router.get("", response_model=JobPage, summary="List jobs", responses=problems.documented("invalid-request"))
 def list_jobs(
-    here: Here, limit: pages.Limit = 50, page_token: pages.PageToken = None, state: JobState | None = None
+    here: Here,
+    viewer: Seen,
+    limit: pages.Limit = 50,
+    page_token: pages.PageToken = None,
+    sort: Annotated[
+        Sort, Query(description="By creation, by the queue's order, or by the last thing that happened.")
+    ] = "newest",
+    state: Annotated[
+        list[JobState] | None, Query(max_length=7, description="In one of these states; may be repeated.")
+    ] = None,
+    name: Annotated[
+        str, Query(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", description="A part of the name, in any case.")
+    ] = "",
+    model: CatalogName = None,
+    dataset: CatalogName = None,
+    family: CatalogName = None,
+    label: LABEL_FILTER = None,
+    archived: Annotated[
+        Literal["false", "true", "any"], Query(description="The archived ones: left out, alone, or too.")
+    ] = "false",
 ) -> JobPage:
-    """Pages neither skip nor repeat a job while others are submitted."""
-    after = pages.key("jobs", page_token, JOB_ID)
+    """Filters hold together. Pages neither skip nor repeat a job while others are submitted; one that changes
+    meanwhile may move, where the order is `updated` or `priority`. A token continues the list as it was asked for.
+    """
+    wanted = listing.Wanted(
+        viewer.project, tuple(state or ()), name, model, dataset, family, wanted_labels(label), ARCHIVED[archived]
+    )
+    asked = {
+        "sort": sort, "state": sorted(wanted.states), "name": name, "model": model, "dataset": dataset,
+        "family": family, "label": sorted(map(list, wanted.labels)), "archived": archived,
+    }  # fmt: skip
+    pager = pages.Listing("jobs", asked)
+    seen = pager.place(page_token, SHAPES[sort])
     with here.database.read() as session:
-        found, last = pages.cut(jobs.page(session, after=after, limit=limit + 1, state=state), limit)
-        counts = overview.counts_of(session, [job.id for job in found])
-    items = [views.summary(job, counts[job.id]) for job in found]
-    return JobPage(items=items, next_page_token=pages.token("jobs", last.id) if last else None)
+        found, last = pages.cut(listing.page(session, wanted, sort=sort, seen=seen, limit=limit + 1), limit)
+        ids = [job.id for job in found]
+        counts, labelled = here.counts.get(session, ids), labels.of(session, ids)
+    items = [views.summary(job, counts[job.id], labelled[job.id]) for job in found]
+    return JobPage(items=items, next_page_token=pager.token(listing.place(last, sort)) if last else None)
 
 
 @router.get(
     "/{job}",
     response_model=JobView,
     summary="Show a job",
-    responses=problems.documented("not-found", "invalid-request"),
+    responses={**problems.documented("not-found", "invalid-request"), 200: {"headers": ETAG}},
 )
-def show_job(here: Here, job: JobId) -> JobView:
+def show_job(here: Here, job: JobId, response: Response) -> JobView:
     """State with its reason, trials per state, progress, estimated seconds left, the best so far."""
-    return shown(here, job)
+    return showing.shown(here, job, response)
 
 
-def shown(here: Context, job_id: str) -> JobView:
-    """The job as it is now: what was written is committed, and no lock is held while statistics are computed."""
-    with here.database.read() as session:
-        job = jobs.get(session, job_id)
-        return views.view(
-            job,
-            here.curves.get(session, job).curve,
-            attempts.latest_reports(session, job_id),
-            spent=spending.spent(session, job_id),
-            seconds=overview.recent_seconds(session, job_id),
-            slots=slots.count_of(session, job_id),
-            quarantined=slots.quarantined(session),
-        )
+@router.patch(
+    "/{job}",
+    response_model=JobView,
+    summary="Rename or label a job",
+    responses={
+        **problems.documented("not-found", "invalid-request", "malformed-body", "body-too-large", "stale-etag"),
+        200: {"headers": ETAG},
+    },
+)
+def change_job(
+    here: Here,
+    job: JobId,
+    response: Response,
+    patch: Annotated[JobPatch, Body(openapi_examples=PATCHES)],
+    if_match: IfMatch = None,
+) -> JobView:
+    """A JSON Merge Patch (RFC 7396) of `name` and `labels`: null takes a label away, all of them, or gives the name
+    that the job had when it was submitted. With `If-Match`, two people who edit notice each other.
+    """
+    with here.database.write() as session:
+        row = rows.lock_job(session, job)
+        labelled = labels.of(session, [job])[job]
+        if if_match is not None and not matches(if_match, showing.etag(row, labelled)):
+            raise problems.Refused(
+                "stale-etag", "Somebody has changed the job since: read it again, then decide.", state=row.state
+            )
+        labels.change(session, job, name=patch.new_name(row), labels=patch.new_labels(labelled))
+    return showing.shown(here, job, response)
+
+
+@router.delete(
+    "/{job}",
+    status_code=204,
+    response_class=Response,
+    summary="Delete a job",
+    responses=problems.documented("not-found", "state-conflict", "invalid-request"),
+)
+def delete_job(here: Here, job: JobId) -> None:
+    """A job that has ended, with its trials, reports, events and files, for ever. The files go when a worker next
+    puts its folder in order. One that a search still starts from stays.
+    """
+    with here.database.write() as session:
+        archive.remove(session, job)
+
+
+def matches(if_match: str, etag: str) -> bool:
+    """Whether one of the client's ETags is this one (strong comparison, RFC 9110 section 13.1.1)."""
+    return if_match.strip() == "*" or etag in [part.strip() for part in if_match.split(",")]

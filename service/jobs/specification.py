@@ -13,6 +13,7 @@ from service.problems import at_field, invalid
 from sparseift import catalog
 from sparseift.cards import DatasetCard, ModelCard
 from sparseift.errors import InvalidValue, UnknownName
+from sparseift.masks.schedules import SEARCHABLE_METHODS
 from sparseift.records import JobSpec, Named, Plan
 from sparseift.training import recipes
 from store import jobs
@@ -48,6 +49,13 @@ def accept(body: JobBody) -> JobSpec:
     model_arguments = _resolved("model.arguments", model.resolve, spec.model.arguments)
     dataset_arguments = _resolved("dataset.arguments", dataset.resolve, spec.dataset.arguments)
     recipe = _resolved("training", lambda given: recipes.resolve(dataset.task, given), spec.training)
+    _check_momentum(spec, recipe)
+    if spec.budget.early_stopping != "none" and recipe.evaluations < 2:
+        raise invalid(
+            "training.evaluations",
+            f"it is {recipe.evaluations}, so a trial is measured at its end alone and cannot be stopped before; "
+            "budget.early_stopping needs at least 2.",
+        )
     with _placed("training.batch_size"):
         recipe.total_steps(dataset.shape(dataset_arguments).train_samples)
     return replace(
@@ -55,6 +63,22 @@ def accept(body: JobBody) -> JobSpec:
         model=Named(spec.model.name, model_arguments),
         dataset=Named(spec.dataset.name, dataset_arguments),
     )
+
+
+def _check_momentum(spec: JobSpec, recipe: recipes.VisionRecipe | recipes.LanguageRecipe) -> None:
+    """'snfs' grows where momentum is largest, so the optimizer must keep some: else every such trial would fail.
+
+    Raises:
+        Refused: at the setting that takes momentum away.
+    """
+    field = "momentum" if isinstance(recipe, recipes.VisionRecipe) else "beta1"
+    if "snfs" in spec.space.methods and getattr(recipe, field) == 0.0:
+        others = ", ".join(method for method in SEARCHABLE_METHODS if method != "snfs")
+        raise invalid(
+            f"training.{field}",
+            f"it is 0, so the optimizer has no momentum, by which the method 'snfs' of space.methods grows; make it "
+            f"positive, or leave the methods to {others}.",
+        )
 
 
 def check_limits(spec: JobSpec, plan: Plan) -> None:
@@ -72,8 +96,11 @@ def check_limits(spec: JobSpec, plan: Plan) -> None:
         )
 
 
-def check_origins(spec: JobSpec, session: Session) -> None:
+def check_origins(spec: JobSpec, session: Session, project: str | None) -> None:
     """Earlier jobs that a search starts from have ended, so that their answer stays, and are on the same data.
+
+    Args:
+        project: whose jobs may be named; None: every project's.
 
     Raises:
         Refused: one that is not there, goes on, or is on other data.
@@ -84,6 +111,8 @@ def check_origins(spec: JobSpec, session: Session) -> None:
             earlier = jobs.get(session, job_id)
         except NotFound as error:
             raise invalid(field, str(error)) from error
+        if project not in (None, earlier.project):
+            raise invalid(field, f"There is no job '{job_id}'.")  # as if it were not there
         if earlier.state not in progress.TERMINAL:
             raise invalid(field, f"job '{job_id}' is {earlier.state}; only a job that has ended can be started from.")
         if JobSpec.from_json(earlier.spec).dataset != spec.dataset:

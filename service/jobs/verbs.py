@@ -1,28 +1,36 @@
-"""/v1/jobs/{job}:verb: pause, resume, stop, cancel, extend, prioritize, clone."""
+"""/v1/jobs/{job}:verb: pause, resume, stop, cancel, extend, prioritize, archive, unarchive, clone."""
 
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from pydantic import Field, StrictInt, ValidationError
 
 from service import problems
+from service.access.viewer import Seen
 from service.context import Here
 from service.identifiers import JobId
-from service.jobs import specification, views
-from service.jobs.endpoints import DryRunFlag, Key, shown
-from service.jobs.schemas import Body as RequestBody
+from service.jobs.bodies import Body as RequestBody
 from service.jobs.schemas import DryRun, JobBody, JobView, Limits, Priority
-from store import jobs, verbs
+from service.jobs.showing import shown
+from service.jobs.submission import DryRunFlag, Key, submit
+from service.numbers import Whole
+from store import archive, jobs, labels, verbs
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 REFUSALS = problems.documented("not-found", "state-conflict", "invalid-request")
 CREATION = problems.documented(
     "not-found", "invalid-request", "unknown-name", "infeasible", "nothing-to-transform", "idempotency-conflict",
-    "malformed-body", "body-too-large", "planner-unavailable",
+    "malformed-body", "body-too-large", "planner-unavailable", "other-project", "quota-exceeded",
 )  # fmt: skip
+CHANGES: Any = {
+    "seed": {"summary": "The same with another seed", "value": {"seed": 1}},
+    "family": {
+        "summary": "One family, dense's larger models too",
+        "value": {"families": ["sparse_wide"], "ladder": [2]},
+    },
+}
 OnPause = Annotated[
     Literal["finish", "hand_back"], Query(description="Running trials finish, or save a checkpoint and wait.")
 ]
@@ -32,8 +40,9 @@ OnStop = Annotated[Literal["finish", "stop"], Query(description="Running search 
 class Extension(RequestBody, Limits):
     """New totals for some of a budget's fields, none below what it is now; null takes a limit away."""
 
-    search_trials: Annotated[StrictInt, Field(ge=1, le=100_000)] | None = None
-    confirm_seeds: Annotated[StrictInt, Field(ge=1, le=64)] | None = None
+    # A job always has these two: they may be left out, but not be null.
+    search_trials: Annotated[StrictInt, Field(ge=1, le=100_000), Whole] = Field(default=None)  # type: ignore[assignment]
+    confirm_seeds: Annotated[StrictInt, Field(ge=1, le=64), Whole] = Field(default=None)  # type: ignore[assignment]
 
 
 class PriorityBody(RequestBody):
@@ -82,7 +91,12 @@ def cancel_job(here: Here, job: JobId) -> JobView:
     return shown(here, job)
 
 
-@router.post("/{job}:extend", response_model=JobView, summary="Extend a job's budget", responses=REFUSALS)
+@router.post(
+    "/{job}:extend",
+    response_model=JobView,
+    summary="Extend a job's budget",
+    responses=REFUSALS | problems.documented("quota-exceeded"),
+)
 def extend_job(here: Here, job: JobId, totals: Extension) -> JobView:
     """Goes on from the job's trials as if it had been submitted with the larger budget; one that succeeded or failed
     is queued again. The totals are absolute, so the request can be sent again.
@@ -100,6 +114,22 @@ def prioritize_job(here: Here, job: JobId, wanted: PriorityBody) -> JobView:
     return shown(here, job)
 
 
+@router.post("/{job}:archive", response_model=JobView, summary="Put an ended job away", responses=REFUSALS)
+def archive_job(here: Here, job: JobId) -> JobView:
+    """Lists leave it out unless they are asked for it; nothing of it is deleted. Extending it brings it back."""
+    with here.database.write() as session:
+        archive.archive(session, job)
+    return shown(here, job)
+
+
+@router.post("/{job}:unarchive", response_model=JobView, summary="Bring an archived job back", responses=REFUSALS)
+def unarchive_job(here: Here, job: JobId) -> JobView:
+    """Lists show it again."""
+    with here.database.write() as session:
+        archive.unarchive(session, job)
+    return shown(here, job)
+
+
 @router.post(
     "/{job}:clone",
     status_code=201,
@@ -112,34 +142,27 @@ def prioritize_job(here: Here, job: JobId, wanted: PriorityBody) -> JobView:
 )
 def clone_job(
     here: Here,
+    viewer: Seen,
     response: Response,
     job: JobId,
-    changes: Annotated[dict[str, Any], Body(description="Laid over the job's specification (RFC 7396).")] = {},  # noqa: B006
+    changes: Annotated[
+        dict[str, Any], Body(openapi_examples=CHANGES, description="Laid over the job's specification (RFC 7396).")
+    ] = {},  # noqa: B006
     dry_run: DryRunFlag = False,
     idempotency_key: Key = None,
 ) -> JobView | Response:
-    """A new job from a stored specification: fields that are given replace the old ones, null gives the default."""
+    """A new job from a stored specification, name, labels and project: fields that are given replace the old ones, null
+    gives the default.
+    """
     with here.database.read() as session:
         old = jobs.get(session, job)
+        base = {**old.spec, "name": old.name, "project": old.project, "labels": labels.of(session, [job])[job]}
     try:
-        body = JobBody.model_validate(merged(old.spec, changes))
+        body = JobBody.model_validate(merged(base, changes))
     except ValidationError as error:
         located = [{**e, "loc": ("body", *e["loc"])} for e in error.errors()]
         raise RequestValidationError(located) from error
-    spec = specification.accept(body)
-    if spec.start_from:
-        with here.database.read() as session:
-            specification.check_origins(spec, session)
-    plan = here.planner.plan(spec)
-    specification.check_limits(spec, plan)
-    if dry_run:
-        return JSONResponse(views.dry_run(spec, plan).model_dump(mode="json"))
-    with here.database.write() as session:
-        made, created = jobs.create(session, spec, plan, idempotency_key, cloned_from=job)
-    view = shown(here, made.id)
-    response.status_code = 201 if created else 200
-    response.headers["Location"] = view.links["self"]
-    return view
+    return submit(here, viewer, response, body, dry_run=dry_run, key=idempotency_key, cloned_from=job)
 
 
 def merged(old: Any, changes: Any) -> Any:

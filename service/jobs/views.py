@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from service.jobs import progress
+from service.jobs import device_time, progress
 from service.jobs.schemas import (
     BestSoFar,
     DryRun,
@@ -18,6 +18,7 @@ from service.jobs.schemas import (
 )
 from service.times import utc
 from sparseift.records import JobSpec, Plan
+from store.rates import Rates
 from store.slots import Quarantine
 from store.spending import Spent
 from store.tables import Job, Report
@@ -26,7 +27,7 @@ if TYPE_CHECKING:  # it loads scipy, for which no start should wait
     from analysis.curve import Curve
 
 
-VERBS = ("pause", "resume", "stop", "cancel", "extend", "prioritize", "clone")
+VERBS = ("pause", "resume", "stop", "cancel", "extend", "prioritize", "clone", "archive", "unarchive")
 
 
 def links(job_id: str) -> dict[str, str]:
@@ -36,13 +37,14 @@ def links(job_id: str) -> dict[str, str]:
     return {"self": here, **nouns, **{verb: f"{here}:{verb}" for verb in VERBS}}
 
 
-def summary_fields(job: Job, counts: Mapping[str, int]) -> dict[str, Any]:
+def summary_fields(job: Job, counts: Mapping[str, int], labelled: Mapping[str, str]) -> dict[str, Any]:
     """The fields of a `JobSummary`."""
     spec, plan = JobSpec.from_json(job.spec), Plan.from_json(job.plan)
     planned = progress.planned(spec, plan)
     return {
         "id": job.id,
         "name": job.name,
+        "owner": job.owner,
         "state": job.state,
         "reason": job.reason,
         "message": job.message,
@@ -55,16 +57,19 @@ def summary_fields(job: Job, counts: Mapping[str, int]) -> dict[str, Any]:
         "trials": dict(counts),
         "planned_trials": planned,
         "progress": progress.fraction(planned.total, counts, job.state),
+        "project": job.project,
+        "labels": dict(labelled),
         "created_at": utc(job.created_at_s),
         "updated_at": utc(job.updated_at_s),
         "ended_at": utc(job.ended_at_s),
+        "archived_at": utc(job.archived_at_s),
         "links": links(job.id),
     }
 
 
-def summary(job: Job, counts: Mapping[str, int]) -> JobSummary:
+def summary(job: Job, counts: Mapping[str, int], labelled: Mapping[str, str]) -> JobSummary:
     """A job as lists show it."""
-    return JobSummary(**summary_fields(job, counts))
+    return JobSummary(**summary_fields(job, counts, labelled))
 
 
 def view(
@@ -72,18 +77,21 @@ def view(
     curve: "Curve",
     latest: Mapping[int, Report],
     *,
+    labelled: Mapping[str, str],
     spent: Spent,
     seconds: Sequence[float],
     slots: int,
     quarantined: Sequence[Quarantine],
+    waiting_for: str | None,
 ) -> JobView:
     """A job, with the best of its curve.
 
     Args:
         latest: the last report of each running trial by its number.
         seconds: that its last complete trials took. slots: on which its attempts have run.
+        waiting_for: the quota that holds it back, as a sentence.
     """
-    fields = summary_fields(job, curve.counts)
+    fields = summary_fields(job, curve.counts, labelled)
     at_once = max(curve.counts.get("running", 0), min(slots, job.spec["in_flight"]))
     expected = fields["planned_trials"].total
     done = [report.step / report.total_steps for report in latest.values()]
@@ -94,6 +102,7 @@ def view(
         else progress.eta_s(expected, curve.counts, job.state, seconds, done, at_once),
         spent=SpentView(**asdict(spent)),
         quarantined=[QuarantineView(slot=q.slot, until=utc(q.until_s), message=q.message) for q in quarantined],
+        waiting_for=waiting_for,
         running=[running(number, report) for number, report in sorted(latest.items())],
         headline=curve.headline,
         best=best_so_far(curve),
@@ -131,7 +140,7 @@ def best_so_far(curve: "Curve") -> BestSoFar | None:
     )
 
 
-def dry_run(spec: JobSpec, plan: Plan) -> DryRun:
+def dry_run(spec: JobSpec, plan: Plan, rates: Rates) -> DryRun:
     """What a submission would create."""
     planned = progress.planned(spec, plan)
     return DryRun(
@@ -139,4 +148,5 @@ def dry_run(spec: JobSpec, plan: Plan) -> DryRun:
         plan=PlanView(**plan.to_json()),
         planned_trials=planned,
         training_flops=planned.total * plan.dense_training_flops,
+        device_time=device_time.estimate(spec, plan, rates),
     )

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 from fastapi.concurrency import run_in_threadpool
@@ -13,20 +13,32 @@ from service.context import Context, Here
 from service.events.endpoints import Held
 from service.identifiers import JobId, TrialNumber
 from service.trials import logs, views
-from service.trials.schemas import LogPiece, MetricSeries, TrialDetail, TrialPage, TrialState
-from store import attempts, jobs, overview, trials
+from service.trials.schemas import LogPiece, MetricSeries, TrialDetail, TrialKind, TrialPage, TrialState
+from store import attempts, jobs, overview, trial_listing, trials
+from store.errors import NotFound
 from store.tables import Attempt
 
 router = APIRouter(prefix="/v1/jobs/{job}/trials", tags=["trials"])
 
+Sort = Literal["number", "-number", "value", "-value", "ended"]
+SHAPES: dict[Sort, tuple[type | str, ...]] = {  # of a place in each of `trial_listing.ORDERS`
+    "number": (int,),
+    "-number": (int,),
+    "value": (int, float, int),
+    "-value": (int, float, int),
+    "ended": (int, float, int),
+}
 Family = Annotated[str | None, Query(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="Of this family alone.")]
+Fraction = Annotated[
+    float | None, Query(ge=0.0, le=1.0, allow_inf_nan=False, description="Of masked weights, inclusive.")
+]
 Thinned = Annotated[int, Query(ge=2, le=10_000, description="Reports shown at most.")]
 
 
 @router.get(
     "",
     response_model=TrialPage,
-    summary="List a job's trials by number",
+    summary="List a job's trials",
     responses=problems.documented("not-found", "invalid-request"),
 )
 def list_trials(
@@ -34,25 +46,36 @@ def list_trials(
     job: JobId,
     limit: pages.Limit = 100,
     page_token: pages.PageToken = None,
-    state: TrialState | None = None,
+    sort: Annotated[
+        Sort, Query(description="`-` turns an order round; trials without a value, or an end, come last either way.")
+    ] = "number",
+    state: Annotated[
+        list[TrialState] | None, Query(max_length=7, description="In one of these states; may be repeated.")
+    ] = None,
+    kind: Annotated[
+        list[TrialKind] | None, Query(max_length=4, description="Of one of these kinds; may be repeated.")
+    ] = None,
     family: Family = None,
+    min_sparsity: Fraction = None,
+    max_sparsity: Fraction = None,
 ) -> TrialPage:
-    """Pages neither skip nor repeat a trial while others are added."""
-    after = pages.key("trials", page_token, r"\d{1,10}")
+    """Filters hold together. Pages neither skip nor repeat a trial while others are added; one that ends meanwhile
+    may move, where the order is `value` or `ended`. A token continues the list as it was asked for.
+    """
+    wanted = trial_listing.Wanted(tuple(state or ()), tuple(kind or ()), family, min_sparsity, max_sparsity)
+    asked = {
+        "job": job, "sort": sort, "state": sorted(wanted.states), "kind": sorted(wanted.kinds), "family": family,
+        "min_sparsity": min_sparsity, "max_sparsity": max_sparsity,
+    }  # fmt: skip
+    pager = pages.Listing("trials", asked)
+    seen = pager.place(page_token, SHAPES[sort])
     with here.database.read() as session:
         jobs.get(session, job)
-        rows = trials.page(
-            session,
-            job,
-            after=int(after) if after is not None else None,
-            limit=limit + 1,
-            state=state,
-            family=family,
-        )
+        rows = trial_listing.page(session, job, wanted, sort=sort, seen=seen, limit=limit + 1)
     found, last = pages.cut(rows, limit)
     return TrialPage(
         items=[views.view(t) for t in found],
-        next_page_token=pages.token("trials", last.number) if last else None,
+        next_page_token=pager.token(trial_listing.place(last, sort)) if last else None,
     )
 
 
@@ -123,7 +146,7 @@ def show_log(
         piece = logs.read(path, offset)
         fields: dict[str, Any] = {"text": piece.text, "next_offset": piece.next_offset, "size": piece.size}
         return LogPiece(attempt=found.number, ended=found.state != "running", **fields)
-    if not here.streams.acquire(blocking=False):
+    if not here.streams.acquire():
         raise problems.Refused(
             "too-many-streams", f"{here.settings.event_streams} streams are open already; read pieces, or try again."
         )
@@ -133,17 +156,27 @@ def show_log(
 def _attempt(here: Context, job: str, number: int, wanted: int | None) -> Attempt:
     with here.database.read() as session:
         jobs.get(session, job)
-        known = overview.attempts_of(session, trials.get(session, job, number).id)
+        trial = trials.get(session, job, number)
+        known = overview.attempts_of(session, trial.id)
     for found in reversed(known):
         if wanted in (None, found.number):
             return found
-    raise problems.Refused("not-found", f"Trial {number} has no attempt {wanted or 'yet'}; it had {len(known)}.")
+    if known:
+        sentence = f"Trial {number} has no attempt {wanted}; it had {len(known)}."
+    elif trial.state == "waiting":
+        sentence = f"Trial {number} waits for its first attempt."
+    else:
+        sentence = f"Trial {number} is {trial.state} and never had an attempt: it has no output."
+    raise problems.Refused("not-found", sentence)
 
 
 async def _grow(here: Context, job: str, number: int, attempt: int, path: Path, offset: int) -> AsyncIterator[str]:
     while not here.stopping():
         # the state before the text: what an attempt wrote before it ended is then in the file
-        ended = (await run_in_threadpool(_attempt, here, job, number, attempt)).state != "running"
+        try:
+            ended = (await run_in_threadpool(_attempt, here, job, number, attempt)).state != "running"
+        except NotFound:
+            return  # the job was deleted meanwhile
         piece = await run_in_threadpool(logs.read, path, offset)
         if piece.text:
             yield piece.text

@@ -4,19 +4,19 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.examples import SMALLEST_JOB
-from service.guards import is_loopback
+from service.guards import is_named
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:8000", "localhost:1", "LOCALHOST", "[::1]", "[::1]:8000"])
 def test_loopback_names(host: str) -> None:
-    assert is_loopback(host)
+    assert is_named(host)
 
 
 @pytest.mark.parametrize(
     "host", ["", "evil.example", "127.0.0.1.evil.example", "localhost@evil.example", "[::1", "10.0.0.1", "0.0.0.0"]
 )
 def test_foreign_names(edge: TestClient, host: str) -> None:
-    assert not is_loopback(host)
+    assert not is_named(host)
     response = edge.get("/healthz", headers={"Host": host})
     assert (response.status_code, response.json()["code"]) == (421, "foreign-host")
 

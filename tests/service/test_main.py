@@ -61,9 +61,9 @@ def test_the_database_may_come_from_the_environment(capsys: pytest.CaptureFixtur
     assert "--database" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "example.org", ""])
-def test_only_loopback_is_listened_on(host: str) -> None:
-    with pytest.raises(CannotStart, match="listens on loopback only") as refusal:
+@pytest.mark.parametrize("host", ["example.org", "", "localhost.evil.example"])
+def test_only_addresses_are_listened_on(host: str) -> None:
+    with pytest.raises(CannotStart, match="must be an address of this machine") as refusal:
         listening(host, 0)
     assert refusal.value.code == 2
 
@@ -76,6 +76,7 @@ def test_ports_have_a_range(port: int) -> None:
 
 def test_a_port_in_use_is_refused_even_before_the_other_serves() -> None:
     with listening("localhost", 0) as first:
+        assert first.proto == socket.IPPROTO_TCP, "else asyncio leaves Nagle's delay on, 40 ms of each small answer"
         port = first.getsockname()[1]
         with pytest.raises(CannotStart, match=f"port {port}: Address already in use") as refusal:
             listening("127.0.0.1", port)

@@ -30,3 +30,14 @@ def test_cards_say_what_a_submission_needs(edge: TestClient) -> None:
     }
     dataset = edge.get("/v1/datasets/digits").json()
     assert (dataset["needs_fetching"], dataset["metric"]["unit"]) == (False, "%")
+    assert (dataset["shape"]["input_shape"], dataset["shape"]["outputs"]) == ([1, 8, 8], 10)
+    assert (model["width"], model["width_multiple"], model["dense"]) == ("width", None, ["stem", "head"])
+    assert edge.get("/v1/models/gpt").json()["width_multiple"] == "heads"
+    assert edge.get("/v1/models/resnet").json()["mask_only"] == ["*.shortcut.*"]
+    families = {f["name"]: f["widens_network"] for f in edge.get("/v1/families").json()["items"]}
+    assert families == {
+        "sparse_wide": True,
+        "sparse_parallel": False,
+        "sparse_factorized": False,
+        "sparse_doped": False,
+    }

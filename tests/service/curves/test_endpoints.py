@@ -25,7 +25,7 @@ def test_the_curve_as_numbers(client: TestClient, database: Database) -> None:
     assert Curve.from_json(found).to_json() == Curve.from_json(found).to_json()
     (point,) = found["points"]
     assert (point["confirmed"], point["values"], point["search_values"]) == (True, [91.1, 91.2], [91.4])
-    assert point["gain"]["method"] == "paired"
+    assert point["gain"]["method"] == "blocked"
     assert point["gain"]["mean"] == pytest.approx(1.05)
     assert found["dense"]["values"] == [90.0, 90.2]
     assert (found["expected_runs"], found["counts"]) == (5, {"complete": 5})

@@ -32,8 +32,9 @@ def parsed(text: str) -> list[dict[str, str]]:
 
 def places_left(app: Any) -> int:
     """How many streams may still be opened."""
-    places: int = app.state.context.streams._value
-    return places
+    context = app.state.context
+    left: int = context.settings.event_streams - context.streams.taken
+    return left
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -109,6 +109,7 @@ def test_a_dry_run_stores_nothing(edge: TestClient) -> None:
         ({"space": {"t_end_fraction": [0.5]}}, "invalid-request", "t_end_fraction"),
         ({"budget": {"search_trials": 0}}, "invalid-request", "budget.search_trials is 0"),
         ({"budget": {"confirm_seeds": 0}}, "invalid-request", "budget.confirm_seeds is 0"),
+        ({"budget": {"early_stopping": "hyperband"}}, "invalid-request", "'none' or 'median'"),
         (
             {"families": []},
             "invalid-request",
@@ -191,6 +192,8 @@ def test_numbers_may_not_be_infinite(edge: TestClient) -> None:
         ({"training": {"epochs": 0, "batch_size": 8}}, "training.epochs"),
         ({"training": {"momentum": 0.0, "nesterov": True}}, "training.momentum"),
         ({"training": {"batch_size": 100_000}}, "training.batch_size"),
+        ({"space": {"methods": ["snfs"]}, "training": {"momentum": 0.0, "nesterov": False}}, "training.momentum"),
+        ({"budget": {"early_stopping": "median"}, "training": {"evaluations": 1}}, "training.evaluations"),
     ],
 )
 def test_what_no_catalog_allows_is_placed_at_its_field(edge: TestClient, changes: dict[str, Any], field: str) -> None:

@@ -66,6 +66,20 @@ def test_output_is_read_in_pieces(client: TestClient, database: Database, tmp_pa
     assert client.get(f"{here}?attempt=2").json()["detail"] == "Trial 0 has no attempt 2; it had 1."
 
 
+def test_a_trial_without_an_attempt_says_whether_it_will_have_one(client: TestClient, database: Database) -> None:
+    with database.write() as session:
+        job = history.claimed(session)
+        refused = history.REFUSED
+        history.added(session, job, 0, refused, state="infeasible", reason="infeasible", message=refused.reason)
+        history.added(session, job, 1)
+    here = f"/v1/jobs/{job.id}/trials"
+    answer = client.get(f"{here}/0/log")
+    assert answer.status_code == 404
+    assert answer.json()["detail"] == "Trial 0 is infeasible and never had an attempt: it has no output."
+    assert client.get(f"{here}/1/log").json()["detail"] == "Trial 1 waits for its first attempt."
+    assert client.get(f"{here}/1/log?attempt=1").json()["detail"] == "Trial 1 waits for its first attempt."
+
+
 def test_output_is_followed_to_the_attempts_end(client: TestClient, database: Database, tmp_path: Path) -> None:
     job_id, attempt = logged(database)
     file = tmp_path / attempt.log_path

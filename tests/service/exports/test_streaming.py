@@ -1,0 +1,88 @@
+"""A stream lets go of what it holds, however it ends."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from service.exports.streaming import Held
+from service.places import Places
+
+
+class Source:
+    """Pieces without end, from something that must be closed."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def pieces(self) -> Iterator[bytes]:
+        try:
+            while True:
+                yield b"x" * 1000
+        finally:
+            self.closed = True
+
+
+def answered(source: Source, places: Places, *, asgi: str, leaves_after: int) -> int:
+    """Send to a client that leaves after so many pieces; how many it was sent."""
+    sent = 0
+
+    async def talk() -> None:
+        left = asyncio.Event()
+
+        async def receive() -> dict[str, Any]:
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            nonlocal sent
+            if message["type"] == "http.response.body":
+                sent += 1
+                if sent >= leaves_after:
+                    left.set()
+                    if asgi >= "2.4":
+                        raise OSError("The client has left.")
+                await asyncio.sleep(0)
+
+        scope = {"type": "http", "method": "GET", "asgi": {"spec_version": asgi}, "headers": [], "path": "/"}
+        await Held(source.pieces(), places, "text/csv", {})(scope, receive, send)
+
+    try:
+        asyncio.run(asyncio.wait_for(talk(), 20))
+    except Exception as error:
+        assert type(error).__name__ == "ClientDisconnect"
+    return sent
+
+
+@pytest.mark.parametrize("asgi", ["2.3", "2.4"])
+def test_a_client_that_leaves_takes_nothing_with_it(asgi: str) -> None:
+    source, places = Source(), Places(1)
+    assert places.acquire()
+    assert answered(source, places, asgi=asgi, leaves_after=3) >= 3
+    assert source.closed
+    assert places.taken == 0
+
+
+def test_a_source_that_fails_is_closed_too() -> None:
+    places = Places(1)
+    assert places.acquire()
+
+    def broken() -> Iterator[bytes]:
+        yield b"a"
+        raise RuntimeError("The database is away.")
+
+    async def talk() -> None:
+        async def receive() -> dict[str, Any]:
+            await asyncio.sleep(60)
+            return {"type": "http.disconnect"}
+
+        async def send(_message: Any) -> None:
+            return
+
+        scope = {"type": "http", "method": "GET", "asgi": {"spec_version": "2.4"}, "headers": [], "path": "/"}
+        await Held(broken(), places, "text/csv", {})(scope, receive, send)
+
+    with pytest.raises((RuntimeError, BaseExceptionGroup), match=r"database is away|unhandled"):
+        asyncio.run(talk())
+    assert places.taken == 0
