@@ -11,9 +11,9 @@ from sparseift import catalog
 from sparseift.cards import DatasetCard
 from sparseift.cli.failures import UsageProblem
 from sparseift.cli.folders import Folders
-from sparseift.cli.options import DEFAULT_DATA, Data, examples, out, working
+from sparseift.cli.options import DEFAULT_DATA, AsJson, Data, examples, out, show_json, working
 
-LIST_EXAMPLES = examples("sparseift data list")
+LIST_EXAMPLES = examples("sparseift data list", "sparseift data list --json")
 FETCH_EXAMPLES = examples(
     "sparseift data fetch cifar10",
     "sparseift data fetch cifar10 --from ~/Downloads/cifar-10-batches-py",
@@ -21,8 +21,13 @@ FETCH_EXAMPLES = examples(
 )
 
 
-def list_data() -> None:
+def list_data(as_json: AsJson = False) -> None:
     """List the data sets of the catalog."""
+    if as_json:
+        cards = [catalog.get("dataset", name) for name in catalog.table("dataset")]
+        shown = ("name", "summary", "task", "size_bytes", "licence", "source")
+        show_json([{name: getattr(card, name) for name in shown} for card in cards])
+        return
     table = Table("name", "what", "download", "licence", "source")
     for name in catalog.table("dataset"):
         card: DatasetCard = catalog.get("dataset", name)

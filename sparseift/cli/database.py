@@ -4,7 +4,7 @@ from typing import Any
 
 from sparseift.cli import programs
 from sparseift.cli.folders import Folders
-from sparseift.cli.options import DEFAULT_DATA, Data, Database, examples, out
+from sparseift.cli.options import DEFAULT_DATA, AsJson, Data, Database, examples, out, show_json
 
 UPGRADE_EXAMPLES = examples(
     "sparseift db upgrade", "sparseift db upgrade --database postgresql+psycopg://me@localhost/sparseift"
@@ -22,16 +22,19 @@ def upgrade(data: Data = DEFAULT_DATA, database: Database = None) -> None:
     _say_revision(url)
 
 
-def check(data: Data = DEFAULT_DATA, database: Database = None) -> None:
+def check(data: Data = DEFAULT_DATA, database: Database = None, as_json: AsJson = False) -> None:
     """Check that the database is at this version; ends with code 1 and the command to run when it is not."""
-    _say_revision(database or Folders(data).database)
+    _say_revision(database or Folders(data).database, as_json)
 
 
-def _say_revision(url: str) -> None:
+def _say_revision(url: str, as_json: bool = False) -> None:
     opened: Any = programs.reach("store.sessions:Database")(url)
     try:
         programs.reach("store.migrate:check_revision")(opened)
         revision = programs.reach("store.migrate:current")(opened)
     finally:
         opened.close()
+    if as_json:
+        show_json({"revision": revision})
+        return
     out.print(f"The database is at revision {revision}, as this version needs it.", highlight=False)

@@ -17,13 +17,14 @@ from sparseift import catalog
 from sparseift.cli import jobfile
 from sparseift.cli.answers import save_curve, show_answer
 from sparseift.cli.data import prepare
-from sparseift.cli.failures import FAILED, UsageProblem
+from sparseift.cli.failures import UsageProblem, job_exit_code
 from sparseift.cli.folders import Folders
 from sparseift.cli.follow import Follower
 from sparseift.cli.options import DEFAULT_DATA, Data, err, examples, out
+from sparseift.cli.placing import Placing
 from sparseift.cli.ports import free_port
 from sparseift.cli.signals import interruptible
-from sparseift.cli.stack import Stack, default_slots
+from sparseift.cli.stack import Stack
 from sparseift.client import ApiError, Client, Json
 from sparseift.records import digest
 
@@ -51,7 +52,7 @@ def demo(
     folders = Folders(data)
     folders.create()
     # Two free ports taken one after the other differ, since the first is still known to the kernel as just used.
-    stack = Stack(folders, folders.database, free_port(), free_port(), default_slots(), None, say=err.print)
+    stack = Stack(folders, folders.database, free_port(), free_port(), Placing(), say=err.print)
     with interruptible(), suppress(KeyboardInterrupt):
         _prepare(document, folders)
         with stack, Client(stack.api) as client:
@@ -63,7 +64,7 @@ def demo(
             show_answer(answer, out)
             if ended["state"] != "succeeded":
                 err.print(f"The job is {ended['state']}: {ended['message']}", style="red", highlight=False)
-                raise typer.Exit(FAILED)
+                raise typer.Exit(job_exit_code(ended["state"]))
             for name in ("curve.html", "curve.png"):
                 save_curve(client, job_id, output / name, "html" if name.endswith("html") else "png")
                 out.print(f"Saved {output / name}", highlight=False, soft_wrap=True)

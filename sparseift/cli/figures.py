@@ -76,6 +76,11 @@ def count(value: float) -> str:
     return flops(value).removesuffix("FLOP").strip()
 
 
+def size(n: float) -> str:
+    """Bytes with a decimal prefix: "7.18 GB"."""
+    return f"{flops(n).removesuffix('FLOP')}B"
+
+
 def state(name: str) -> str:
     """A state in its colour, as rich markup."""
     style = STATE_STYLES.get(name)

@@ -1,16 +1,21 @@
-"""Following a job until it ends: live bars on a terminal, plain lines elsewhere. Leaving it changes nothing."""
+"""Following a job until it ends: live bars on a terminal, plain lines elsewhere. Leaving it changes nothing.
+
+A look asks for the events after the last one seen, so a service that restarts meanwhile costs no line and repeats none.
+"""
 
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
-from sparseift.cli.figures import duration, number, percent, short
-from sparseift.client import RETRIED_STATUS, ApiError, Client, Json, Unreachable
+from sparseift.cli.figures import duration, number, percent
+from sparseift.cli.tables import standing_table, trial_name
+from sparseift.client import ApiError, Client, Json, is_away
 
 SILENCE_S = 3.0  # a job that is queued for longer is told what it waits for
 ENDED = ("succeeded", "failed", "cancelled")
@@ -42,6 +47,7 @@ class Follower:
     bars: Progress | None = None
     whole: TaskID | None = None
     tasks: dict[int, TaskID] = field(default_factory=dict)  # trial number -> its bar
+    best: Json | None = None  # each family's, asked for again when a trial is complete
 
     def run(self) -> Json:
         """Follows until the job has ended; returns it.
@@ -53,13 +59,17 @@ class Follower:
         if self.console.is_terminal:
             self.bars = _bars(self.console)
             self.whole = self.bars.add_task("trials", note="")
-        with self.bars or nullcontext():
+        shown = Live(get_renderable=self._screen, console=self.console, transient=True) if self.bars else nullcontext()
+        with shown:
             while True:
                 job = self._look()
                 if job is not None and job["state"] in ENDED:
                     return job
                 self.look_after()
                 time.sleep(self.poll_s)
+
+    def _screen(self) -> Group:
+        return Group(*([standing_table(self.best)] if self.best else ()), *([self.bars] if self.bars else ()))
 
     def _look(self) -> Json | None:
         try:
@@ -72,8 +82,10 @@ class Follower:
             self._tell_what_it_waits_for(job)
             if self.bars is not None:
                 self._move_bars(job)
+                if self.best is None or any(event["kind"] == "trial.complete" for event in events):
+                    self.best = self.client.best(self.job_id)
         except ApiError as error:
-            if not _is_away(error):
+            if not is_away(error):
                 raise
             if self.away_since is None:
                 self.away_since = time.monotonic()
@@ -140,7 +152,9 @@ class Follower:
         for trial_number, trial in running.items():
             if trial_number not in self.tasks:
                 steps = job["plan"]["total_steps"]
-                self.tasks[trial_number] = self.bars.add_task(_name(trial), total=steps, note="starting")
+                attempts = self.client.trial(self.job_id, trial_number)["attempts"]
+                name = f"{_name(trial)} {attempts[-1]['slot']}" if attempts else _name(trial)
+                self.tasks[trial_number] = self.bars.add_task(name, total=steps, note="starting")
         for latest in job["running"]:
             if latest["number"] in self.tasks:
                 shown = "" if latest["value"] is None else f", {number(latest['value'], job['metric']['unit'])}"
@@ -151,11 +165,6 @@ class Follower:
 def _rank(job: Json) -> tuple[int, str]:
     """Sorts jobs as workers take them."""
     return -job.get("priority", 0), job["id"]
-
-
-def _is_away(error: ApiError) -> bool:
-    """Whether trying again may help: no answer at all, or one that says so."""
-    return isinstance(error, Unreachable) or error.status in RETRIED_STATUS
 
 
 def _ended(job: Json) -> int:
@@ -169,17 +178,13 @@ def _progress_text(job: Json) -> str:
 
 def _name(trial: Json) -> str:
     sparsity = "" if trial["family"] == "dense" else f" {percent(trial['sparsity'])}"
-    return f"#{trial['number']} {short(trial['family'])}{sparsity} ({trial['kind']})"
+    return f"#{trial['number']} {trial_name(trial)}{sparsity} ({trial['kind']})"
 
 
 def _note(job: Json) -> str:
     parts = [_progress_text(job)]
     if job["eta_seconds"] is not None:
         parts.append(f"about {duration(job['eta_seconds'])} left")
-    if best := job["best"]:
-        unit = job["metric"]["unit"]
-        gain = f" ({number(best['gain'], unit, signed=True)} over dense)" if best["gain"] is not None else ""
-        parts.append(f"best {short(best['family'])} {percent(best['sparsity'])}: {number(best['value'], unit)}{gain}")
     return ", ".join(parts)
 
 

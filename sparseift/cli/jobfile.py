@@ -1,25 +1,19 @@
-"""YAML job files: the fields of `records.JobSpec`, read safely, every complaint with its line."""
+"""Job files in YAML or JSON, read safely; every complaint has the place that it is about."""
 
-import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from sparseift.cli.failures import UsageProblem
+from sparseift.cli.marks import Field, Place, place, places, shown
+from sparseift.cli.schema import complaints, known_fields
+from sparseift.cli.suggest import did_you_mean
 from sparseift.client import ApiError, Json
-from sparseift.records import Budget, JobSpec, Named, Space
 
-KNOWN: dict[tuple[str, ...], tuple[str, ...]] = {
-    (): tuple(f.name for f in fields(JobSpec)),
-    ("model",): tuple(f.name for f in fields(Named)),
-    ("dataset",): tuple(f.name for f in fields(Named)),
-    ("space",): tuple(f.name for f in fields(Space)),
-    ("budget",): tuple(f.name for f in fields(Budget)),
-}
 REQUIRED = ("model", "dataset")
-SCIENTIFIC = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
+MAPPINGS: tuple[Field, ...] = ((), ("model",), ("dataset",), ("space",), ("budget",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,34 +21,43 @@ class JobFile:
     """A job file: its document, and where each field comes from.
 
     Attributes:
-        lines: the line (1-based) on which a field stands, for those that the file has.
-        settings: the fields that --set gave, which have no line.
+        path: the file, or the name that stands for one.
+        places: where a field stands, for those that the file has.
+        settings: the fields that --set gave, which stand nowhere.
     """
 
     path: Path
     document: Json
-    lines: dict[tuple[str, ...], int]
-    settings: frozenset[tuple[str, ...]] = frozenset()
+    places: dict[Field, Place]
+    settings: frozenset[Field] = frozenset()
 
-    def where(self, field: tuple[str, ...]) -> str:
-        """ "FILE, line N" of a field or the nearest one around it, "--set FIELD", or the file where none is known."""
+    def where(self, field: Field) -> str:
+        """ "FILE:LINE:COLUMN" of a field or the nearest one around it, "--set FIELD", or the file where none is."""
         given = next((s for s in sorted(self.settings) if s[: len(field)] == field), None)
-        if field and field not in self.lines and given:
+        if field and field not in self.places and given:
             return f"--set {'.'.join(given)}"
         while field:
-            if field in self.lines:
-                return f"{self.path}, line {self.lines[field]}"
+            if field in self.places:
+                return shown(self.path, self.places[field])
             if field in self.settings:
                 return f"--set {'.'.join(field)}"
             field = field[:-1]
         return str(self.path)
 
     def placed(self, error: ApiError) -> ApiError:
-        """The service's complaint, with where each field that it names comes from."""
+        """The service's complaint, with where each field that it names comes from, and what may have been meant."""
         if not error.errors:
-            return ApiError(f"{self.path}: {error}", error.status, error.code)
-        sentences = [f"{self.where(tuple(e['field'].split('.')))}: {e['message']}" for e in error.errors]
-        return ApiError("\n".join(sentences), error.status, error.code, error.errors)
+            return ApiError(f"{self.path}: {error}", error.status, error.code, problem=error.problem)
+        meant = did_you_mean(error.problem.get("name", ""), error.problem.get("known") or ())
+        sentences = [f"{self.where(tuple(e['field'].split('.')))}: {e['message']}{meant}" for e in error.errors]
+        return ApiError("\n".join(sentences), error.status, error.code, error.errors, problem=error.problem)
+
+    def complaints(self) -> list[str]:
+        """What is wrong with it as far as the schema knows, each with its place; a correct file has none."""
+        return [
+            f"{self.where(field)}: {'.'.join(field) or 'the job'}: {sentence}"
+            for field, sentence in complaints(self.document)
+        ]
 
 
 def read(path: Path, settings: tuple[str, ...] = ()) -> JobFile:
@@ -63,6 +66,13 @@ def read(path: Path, settings: tuple[str, ...] = ()) -> JobFile:
     Raises:
         UsageProblem: a file that cannot be read, is no YAML mapping, repeats a field, or has one that no job has.
     """
+    file = parse(path, settings)
+    _check(file)
+    return file
+
+
+def parse(path: Path, settings: tuple[str, ...] = ()) -> JobFile:
+    """As `read`, before the fields are looked at."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -72,48 +82,17 @@ def read(path: Path, settings: tuple[str, ...] = ()) -> JobFile:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise UsageProblem(f"{path}{line}: {getattr(error, 'problem', None) or error}.") from error
+        where = shown(path, place(mark)) if mark else str(path)
+        raise UsageProblem(f"{where}: {getattr(error, 'problem', None) or error}.") from error
     if not isinstance(document, dict):
         raise UsageProblem(f"{path} holds no mapping of fields; a job file has {', '.join(REQUIRED)} and more.")
-    lines: dict[tuple[str, ...], int] = {}
-    _number(node, (), lines, path)
+    found = places(node, path)
     given = {lay(document, setting) for setting in settings}
-    lines = {field: line for field, line in lines.items() if not any(field[: len(g)] == g for g in given)}
-    file = JobFile(path, document, lines, frozenset(given))
+    found = {field: at for field, at in found.items() if not any(field[: len(g)] == g for g in given)}
     for name in ("model", "dataset"):
         if isinstance(document.get(name), str):  # the name alone stands for {name: …}
             document[name] = {"name": document[name]}
-    _check(file)
-    return file
-
-
-def _number(node: Any, at: tuple[str, ...], lines: dict[tuple[str, ...], int], path: Path) -> None:
-    """Notes the line of every key; PyYAML alone would let a repeated key win in silence."""
-    if isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            lines[(*at, str(index))] = item.start_mark.line + 1
-            _number(item, (*at, str(index)), lines, path)
-    if isinstance(node, yaml.ScalarNode) and _is_number_in_disguise(node):
-        raise UsageProblem(
-            f"{path}, line {node.start_mark.line + 1}: {node.value} is a text in YAML; "
-            f"write it as {float(node.value)!r}, or with a point and a sign, such as 2.0e-3."
-        )
-    if not isinstance(node, yaml.MappingNode):
-        return
-    for key, value in node.value:
-        field = (*at, str(key.value))
-        if field in lines:
-            raise UsageProblem(
-                f"{path}, line {key.start_mark.line + 1}: '{'.'.join(field)}' stands on line {lines[field]} already."
-            )
-        lines[field] = key.start_mark.line + 1
-        _number(value, field, lines, path)
-
-
-def _is_number_in_disguise(node: yaml.ScalarNode) -> bool:
-    """YAML 1.1 wants a point and a signed exponent: it reads 2e-3 as a text, and says nothing."""
-    return node.style is None and node.tag.endswith(":str") and SCIENTIFIC.fullmatch(node.value) is not None
+    return JobFile(path, document, found, frozenset(given))
 
 
 def lay(document: Json, setting: str) -> tuple[str, ...]:
@@ -139,7 +118,8 @@ def lay(document: Json, setting: str) -> tuple[str, ...]:
 
 def _check(file: JobFile) -> None:
     """Names and shapes only: ranges and catalogs are the service's to judge."""
-    for field, known in KNOWN.items():
+    for field in MAPPINGS:
+        known = known_fields(field)
         part: Any = file.document
         for name in field:
             part = part.get(name, {})
@@ -147,9 +127,10 @@ def _check(file: JobFile) -> None:
             raise UsageProblem(f"{file.where(field)}: '{field[0]}' must be a mapping with {', '.join(known)}.")
         for name in part:
             if name not in known:
+                full = (*field, str(name))
                 raise UsageProblem(
-                    f"{file.where((*field, str(name)))}: there is no field '{'.'.join((*field, str(name)))}'; "
-                    f"the known ones are {', '.join(known)}."
+                    f"{file.where(full)}: there is no field '{'.'.join(full)}'; "
+                    f"the known ones are {', '.join(known)}.{did_you_mean(name, known)}"
                 )
     for name in REQUIRED:
         if name not in file.document:

@@ -1,5 +1,6 @@
 """The options that several commands share, and the consoles they print to."""
 
+import json
 import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
@@ -17,7 +18,9 @@ DEFAULT_DATA = Path("sparseift-data")
 out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 140)
 err = Console(stderr=True)
 
-Api = Annotated[str, typer.Option("--api", envvar="SPARSEIFT_API", help="Address of the service.")]
+Api = Annotated[
+    str, typer.Option("--url", "--api", envvar=["SPARSEIFT_URL", "SPARSEIFT_API"], help="Address of the service.")
+]
 Data = Annotated[
     Path,
     typer.Option("--data", envvar="SPARSEIFT_DATA", help="Folder of the database, data sets, checkpoints and logs."),
@@ -32,8 +35,15 @@ Database = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, or `last` for the newest one.")]
+Jobs = Annotated[list[str], typer.Argument(metavar="JOB...", help="Jobs' ids, or `last` for the newest one.")]
+TrialNumber = Annotated[int, typer.Argument(metavar="TRIAL", min=0, help="The trial's number.")]
 
 DEFAULT_API = DEFAULT_URL
+
+
+def show_json(value: object) -> None:
+    """What the API answered, as it answered it: coloured on a terminal only."""
+    out.print_json(json.dumps(value))
 
 
 def working(sentence: str) -> AbstractContextManager[object]:

@@ -1,6 +1,5 @@
 """The programs of one machine as one thing: database, API, worker and notebooks around a data folder."""
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,9 +7,11 @@ from types import TracebackType
 from typing import Self
 
 from sparseift.cli import programs
+from sparseift.cli.access import Access
 from sparseift.cli.children import Child, ChildBroken, end_all
 from sparseift.cli.failures import UsageProblem
 from sparseift.cli.folders import Folders
+from sparseift.cli.placing import Placing
 from sparseift.cli.ports import HOST, listens, require_free
 from sparseift.cli.signals import shielded
 from sparseift.client import Client
@@ -20,30 +21,23 @@ READY = 90.0  # seconds for a cold start
 TICK = 0.25  # seconds between looks at the children
 
 
-def default_slots() -> int:
-    """One slot per CPU that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @dataclass(slots=True)
 class Stack:
     """The running programs; a context manager that ends them all.
 
     Attributes:
-        slots: trials trained at once by the local worker; 0 starts no worker.
-        threads_per_slot: CPU threads of one trial; None shares the CPUs out among the slots.
-        attempt_limit_s: longest run of one attempt; None for no limit.
+        worker: how the worker places trials; None starts no worker.
         say: where sentences about crashes go.
+        access: the service's options about who may ask.
     """
 
     folders: Folders
     database: str
     port: int
     notebooks_port: int
-    slots: int
-    threads_per_slot: int | None
+    worker: Placing | None
     say: Callable[[str], None]
-    attempt_limit_s: float | None = None
+    access: Access = field(default_factory=Access)
     children: list[Child] = field(default_factory=list)
 
     @property
@@ -61,6 +55,8 @@ class Stack:
             raise UsageProblem(f"--port and --notebooks-port are both {self.port}; choose two different ports.")
         require_free(self.port, "API")
         require_free(self.notebooks_port, "notebooks")
+        if self.worker is not None:
+            self.worker.check()
         self.folders.create()
         programs.reach("store.migrate:upgrade")(self.database)
         self.children = [self._child(name, line) for name, line in self._commands().items()]
@@ -96,20 +92,15 @@ class Stack:
 
     def _commands(self) -> dict[str, list[str]]:
         service = ("--host", HOST, "--port", str(self.port), "--artifacts", str(self.folders.artifacts))
-        worker = (
-            *("--artifacts", str(self.folders.artifacts)),
-            *("--data", str(self.folders.datasets)),
-            *("--slots", str(self.slots)),
-            *(("--threads-per-slot", str(self.threads_per_slot)) if self.threads_per_slot else ()),
-            *(("--attempt-limit-s", str(self.attempt_limit_s)) if self.attempt_limit_s else ()),
-        )
         notebooks = ("--api", self.api, "--host", HOST, "--port", str(self.notebooks_port))
         commands = {
-            "service": programs.tethered("service", *service),
-            "worker": programs.tethered("worker", *worker),
+            "service": programs.tethered("service", *service, *self.access.arguments()),
             "notebooks": programs.tethered("analysis.notebooks", *notebooks),
         }
-        return {name: line for name, line in commands.items() if name != "worker" or self.slots}
+        if self.worker is not None:
+            folders = ("--artifacts", str(self.folders.artifacts), "--data", str(self.folders.datasets))
+            commands["worker"] = programs.tethered("worker", *folders, *self.worker.arguments())
+        return commands
 
     def _child(self, name: str, command: list[str]) -> Child:
         return Child(name, command, programs.environment(self.database), self.folders.logs / f"{name}.log")

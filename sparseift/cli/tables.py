@@ -7,6 +7,7 @@ from typing import Any, Literal
 from rich import box
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from sparseift.cli import figures
 from sparseift.cli.figures import flops, interval, number, percent, short
@@ -14,7 +15,7 @@ from sparseift.cli.figures import flops, interval, number, percent, short
 Json = Mapping[str, Any]
 
 
-def _table(*columns: str, folded: str = "") -> Table:
+def grid(*columns: str, folded: str = "") -> Table:
     """A table of short columns that stay whole, but for one that takes what room is left."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", caption_justify="left")
     for name in columns:
@@ -27,9 +28,7 @@ def _table(*columns: str, folded: str = "") -> Table:
 def best_table(curve: Json) -> Table:
     """The best configuration of each family beside dense, from a curve's JSON; narrow enough for 80 columns."""
     unit, dense = curve["metric"]["unit"], curve["dense"]
-    table = _table("family", "sparsity", "validation", "test", "against dense", "n")
-    table.title = curve["headline"]
-    table.caption = f"{unit}, ± 95 % interval over n seeds; a difference without one is no gain yet"
+    table = grid("family", "sparsity", "validation", "test", "against dense", "n")
     if dense:
         table.add_row("─ Dense", "0 %", interval(dense, unit), _test(dense, unit), "", str(len(dense["seeds"])))
     for answer in curve["best"]:
@@ -41,9 +40,24 @@ def best_table(curve: Json) -> Table:
     return table
 
 
+def standing_table(curve: Json) -> Table:
+    """Where each family stands while a search goes on; a difference is one only once fresh seeds confirm it."""
+    unit, dense = curve["metric"]["unit"], curve["dense"]
+    table = grid("so far", "sparsity", f"validation, {unit}", "against dense", "n")
+    if dense:
+        table.add_row("─ Dense", "", interval(dense, unit), "", str(len(dense["seeds"])))
+    for answer in curve["best"]:
+        point = answer["point"]
+        gain = interval(point["gain"], unit, signed=True) if point["gain"] else "–"
+        name = Text.from_markup(_marked(answer["family"]))  # a line printed above without markup redraws this too
+        table.add_row(name, percent(point["sparsity"]), interval(point, unit), gain, str(len(point["seeds"])))
+    return table
+
+
 def best_notes(curve: Json) -> list[str]:
-    """Beside the table: each winner's mask schedule, its FLOPs, and whether fresh seeds confirmed it."""
-    notes = []
+    """Below the table: its unit, each winner's mask schedule, its FLOPs, and whether fresh seeds confirmed it."""
+    unit = curve["metric"]["unit"]
+    notes = [f"{unit}, ± 95 % interval over n seeds; a difference without one is no gain yet"]
     for answer in curve["best"]:
         point = answer["point"]
         seeds = len(point["seeds"])
@@ -67,7 +81,7 @@ def curve_table(curve: Json) -> Table:
     """Every point of a curve."""
     unit = curve["metric"]["unit"]
     shown = ("family", "sparsity", f"validation, {unit}", "against dense", "seeds", "FLOPs", "mask schedule")
-    table = _table(*shown, folded="mask schedule")
+    table = grid(*shown, folded="mask schedule")
     for point in curve["points"]:
         table.add_row(
             short(point["family"]) + (" (best)" if point["is_best"] else ""),
@@ -81,17 +95,29 @@ def curve_table(curve: Json) -> Table:
     return table
 
 
+def trial_name(trial: Json) -> str:
+    """A trial's family; of a rung of the ladder also how much larger it is: "Dense ×2"."""
+    multiple = trial.get("configuration", {}).get("flop_multiple", 1.0)
+    return short(trial["family"]) + (f" ×{multiple:.3g}" if multiple != 1.0 else "")
+
+
 def trial_table(trials: Iterable[Json], unit: str) -> Table:
     """A job's trials."""
-    shown = ("#", "kind", "family", "sparsity", "state", f"value, {unit}", "FLOPs", "time", "size, or what went wrong")
-    table = _table(*shown, folded=shown[-1])
+    head = ("#", "kind", "family", "sparsity", "state", f"value, {unit}")
+    shown = (
+        *head,
+        "FLOPs/sample",
+        "time",
+        "size, or what went wrong",
+    )  # of a run that was pruned too: not what it spent
+    table = grid(*shown, folded=shown[-1])
     for trial in trials:
         ratio, seconds = trial["flop_ratio"], trial["training_seconds"]
         table.add_row(
             str(trial["number"]),
             trial["kind"],
-            short(trial["family"]),
-            percent(trial["sparsity"]),
+            trial_name(trial),
+            "" if trial["family"] == "dense" else percent(trial["sparsity"]),
             figures.state(trial["state"]),
             number(trial["value"], unit),
             f"{ratio:.4f}" if ratio is not None else "–",
@@ -103,10 +129,11 @@ def trial_table(trials: Iterable[Json], unit: str) -> Table:
 
 def job_table(jobs: Iterable[Json]) -> Table:
     """Jobs, one per row."""
-    table = _table("job", "state", "submitted", "trials", "name", folded="name")
+    table = grid("job", "state", "submitted", "trials", "name", folded="name")
     for job in jobs:
         submitted = datetime.fromisoformat(job["created_at"]).astimezone().strftime("%Y-%m-%d %H:%M")
-        table.add_row(job["id"], figures.state(job["state"]), submitted, counts_text(job["trials"]), job["name"])
+        counts, name = counts_text(job["trials"]), escape(job["name"])
+        table.add_row(job["id"], figures.state(job["state"]), submitted, counts, name)
     return table
 
 
@@ -117,20 +144,54 @@ def counts_text(counts: Mapping[str, int]) -> str:
 
 def plan_table(plan: Json) -> Table:
     """What a job would train: every point with its exact size and what was moved to get there, or why it is refused."""
-    table = _table("family", "nominal", "solved", "FLOPs", "parameters", "of them not zero", "size", folded="size")
+    shown = ("family", "nominal", "solved", "FLOPs", "executed", "parameters", "of them not zero", "size")
+    table = grid(*shown, folded="size")
     dense = plan["dense"]
     table.title = (
         f"{plan['total_steps']} steps of {plan['batch_size']} samples; dense: {flops(dense['forward_flops'])} forward "
         f"per sample, {flops(plan['dense_training_flops'])} to train"
     )
-    table.caption = "FLOPs: forward, per sample, over dense's."
-    for point in (dense, *plan["points"]):
-        name, nominal = short(point["family"]), percent(point["nominal_sparsity"])
+    table.caption = (
+        "FLOPs, executed: forward, per sample, over dense's; as counted without zeros, and as run with masks."
+    )
+    ladder = [(point, f" ×{point['flop_ratio']:.3g}") for point in plan.get("ladder", ())]
+    for point, larger in (*((point, "") for point in (dense, *plan["points"])), *ladder):
+        label, nominal = short(point["family"]) + larger, percent(point["nominal_sparsity"])
         if point["feasible"]:
             stored, active = figures.count(point["parameters"]), figures.count(point["nonzero_parameters"])
             ratio = f"{point['flop_ratio']:.5f}"
+            executed = f"{point['executed_flops'] / dense['forward_flops']:.2f}"
             size = escape(". ".join(filter(None, (point["scale"], point["reason"]))))
-            table.add_row(name, nominal, percent(point["sparsity"]), ratio, stored, active, size)
+            table.add_row(label, nominal, percent(point["sparsity"]), ratio, executed, stored, active, size)
         else:
-            table.add_row(name, nominal, "[yellow]refused[/]", "–", "–", "–", escape(point["reason"]))
+            table.add_row(label, nominal, "[yellow]refused[/]", "–", "–", "–", "–", escape(point["reason"]))
     return table
+
+
+def plan_notes(answer: Json) -> list[str]:
+    """Beside the plan: how many trials of which kind, what they compute, and the memory that one takes."""
+    planned, plan = answer["planned_trials"], answer["plan"]
+    dense = plan["dense"]["forward_flops"]
+    executed = max(
+        (p["executed_flops"] / dense for p in (plan["dense"], *plan["points"]) if p["feasible"]), default=1.0
+    )
+    ladder = f", {planned['ladder']} of larger dense models" if planned.get("ladder") else ""
+    return [
+        f"{planned['total']} trials: {planned['baseline']} dense, {planned['search']} in the search, "
+        f"{planned['confirm']} confirmations{ladder}; nothing was stored.",
+        f"Together {flops(answer['training_flops'])} of training, of which masked dense kernels execute up to "
+        f"{executed:.1f} times as many; about {figures.size(plan['training_memory_bytes'])} for the largest trial.",
+        time_note(answer["device_time"]),
+    ]
+
+
+def time_note(time: Json) -> str:
+    """How long all trials would keep one slot busy, and what that rests on."""
+    if time["total_s"] is None:
+        return "How long it takes is unknown: nothing comparable has been trained here yet."
+    shared = {"model_and_dataset": "this model and data set", "model": "this model", "dataset": "this data set"}
+    longest = max(filter(None, (time["dense_s"], *time["points_s"])))
+    return (
+        f"About {figures.duration(time['total_s'])} on one slot, one trial up to {figures.duration(longest)}: by the "
+        f"speed of {time['measured_trials']} earlier trials of {shared[time['basis']]}."
+    )

@@ -1,27 +1,28 @@
 """`sparseift pause`, `resume`, `stop`, `cancel`, `extend`, `prioritize`, `clone` and `logs`: what is asked of jobs."""
 
-import json
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import typer
 
 from sparseift.cli import jobfile
+from sparseift.cli.connection import connect
 from sparseift.cli.failures import UsageProblem
 from sparseift.cli.jobs import resolve
-from sparseift.cli.options import DEFAULT_API, Api, AsJson, JobId, examples, out
+from sparseift.cli.options import DEFAULT_API, Api, AsJson, JobId, Jobs, examples, out, show_json
 from sparseift.client import Client, Json
 
 PAUSE_EXAMPLES = examples("sparseift pause last", "sparseift pause JOB --hand-back")
 RESUME_EXAMPLES = examples("sparseift resume last")
 STOP_EXAMPLES = examples("sparseift stop last", "sparseift stop JOB --now")
-CANCEL_EXAMPLES = examples("sparseift cancel last", "sparseift cancel JOB")
+CANCEL_EXAMPLES = examples("sparseift cancel last", "sparseift cancel JOB OTHER_JOB")
 EXTEND_EXAMPLES = examples(
     "sparseift extend last --by search_trials=16",
     "sparseift extend JOB --to device_hours=12 --to confirm_seeds=5",
 )
 PRIORITIZE_EXAMPLES = examples("sparseift prioritize JOB 10", "sparseift prioritize JOB -- -5")
 CLONE_EXAMPLES = examples("sparseift clone last --set seed=1", "sparseift clone JOB --set budget.search_trials=48")
-LOGS_EXAMPLES = examples("sparseift logs last 4", "sparseift logs JOB 4 --attempt 1", "sparseift logs JOB 4 --follow")
+LOGS_EXAMPLES = examples("sparseift logs last 4", "sparseift logs JOB 4 --attempt 1", "sparseift logs JOB 4 -f")
 
 
 EXTENDABLE = (
@@ -30,51 +31,52 @@ EXTENDABLE = (
 
 
 def pause(
-    job: JobId,
+    jobs: Jobs,
     hand_back: Annotated[
         bool, typer.Option("--hand-back", help="Running trials save a checkpoint and wait, instead of finishing.")
     ] = False,
+    as_json: AsJson = False,
     api: Api = DEFAULT_API,
 ) -> None:
-    """Pause a job: nothing new starts, and its slots are free for others."""
-    with Client(api) as client:
-        _tell(client.pause(resolve(client, job), "hand_back" if hand_back else "finish"))
+    """Pause jobs: nothing new starts. A slot is free for others once its trial has finished; with --hand-back, as soon
+    as it has saved a checkpoint.
+    """
+    each(api, jobs, as_json, lambda client, job: client.pause(job, "hand_back" if hand_back else "finish"))
 
 
-def resume(job: JobId, api: Api = DEFAULT_API) -> None:
-    """Resume a paused job where it was."""
-    with Client(api) as client:
-        _tell(client.resume(resolve(client, job)))
+def resume(jobs: Jobs, as_json: AsJson = False, api: Api = DEFAULT_API) -> None:
+    """Resume paused jobs where they were."""
+    each(api, jobs, as_json, Client.resume)
 
 
 def stop(
-    job: JobId,
+    jobs: Jobs,
     now: Annotated[
         bool, typer.Option("--now", help="End running search trials, instead of letting them finish.")
     ] = False,
+    as_json: AsJson = False,
     api: Api = DEFAULT_API,
 ) -> None:
-    """End a search early: what is measured is kept, and the best of it is confirmed on fresh seeds."""
-    with Client(api) as client:
-        _tell(client.stop(resolve(client, job), "stop" if now else "finish"))
+    """End searches early: what is measured is kept, and the best of it is confirmed on fresh seeds."""
+    each(api, jobs, as_json, lambda client, job: client.stop(job, "stop" if now else "finish"))
 
 
-def cancel(job: JobId, api: Api = DEFAULT_API) -> None:
-    """Cancel a job: nothing new starts, its running trials are ended; what is complete stays."""
-    with Client(api) as client:
-        _tell(client.cancel(resolve(client, job)))
+def cancel(jobs: Jobs, as_json: AsJson = False, api: Api = DEFAULT_API) -> None:
+    """Cancel jobs: nothing new starts, running trials are ended; what is complete stays."""
+    each(api, jobs, as_json, Client.cancel)
 
 
 def extend(
     job: JobId,
     by: Annotated[list[str] | None, typer.Option("--by", metavar="FIELD=N", help="So much more; repeatable.")] = None,
     to: Annotated[list[str] | None, typer.Option("--to", metavar="FIELD=N", help="A new total; repeatable.")] = None,
+    as_json: AsJson = False,
     api: Api = DEFAULT_API,
 ) -> None:
     """Extend a job's budget: it goes on as if it had been submitted so, even after it has ended."""
     if not by and not to:
         raise UsageProblem("Say what to extend: --by search_trials=16, or --to device_hours=12.")
-    with Client(api) as client:
+    with connect(api) as client:
         job_id = resolve(client, job)
         totals = dict(_amount("--to", text) for text in to or ())
         if by:
@@ -83,17 +85,21 @@ def extend(
                 if budget[field] is None:
                     raise UsageProblem(f"--by {field}={more:g}: this job's {field} is without a limit.")
                 totals[field] = budget[field] + more
-        _tell(client.extend(job_id, totals))
+        tell(client.extend(job_id, totals), as_json)
 
 
 def prioritize(
     job: JobId,
     priority: Annotated[int, typer.Argument(metavar="PRIORITY", min=-100, max=100, help="Higher is taken first.")],
+    as_json: AsJson = False,
     api: Api = DEFAULT_API,
 ) -> None:
     """Move a job in the queue; 0 is where jobs begin, and of equals the older one goes first."""
-    with Client(api) as client:
+    with connect(api) as client:
         found = client.prioritize(resolve(client, job), priority)
+    if as_json:
+        show_json(found)
+        return
     out.print(f"{found['id']} is {found['state']} with priority {found['priority']}.", highlight=False)
 
 
@@ -110,10 +116,10 @@ def clone(
     changes: Json = {}
     for setting in settings or ():
         jobfile.lay(changes, setting)
-    with Client(api) as client:
+    with connect(api) as client:
         found = client.clone(resolve(client, job), changes, key)
     if as_json:
-        out.print_json(json.dumps(found))
+        show_json(found)
     else:
         out.print(found["id"], highlight=False)
 
@@ -124,17 +130,28 @@ def logs(
     attempt: Annotated[
         int | None, typer.Option("--attempt", min=1, help="Which attempt; without it, the newest.")
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on until the attempt has ended.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the attempt has ended.")] = False,
     api: Api = DEFAULT_API,
 ) -> None:
     """Show the output of a trial's attempt."""
-    with Client(api) as client:
+    with connect(api) as client:
         for text in client.log(resolve(client, job), number, attempt=attempt, follow=follow):
             out.print(text, end="", highlight=False, markup=False, soft_wrap=True)
 
 
-def _tell(job: Json) -> None:
-    out.print(f"{job['id']} is {job['state']}. {job['message']}".rstrip(), highlight=False)
+def each(api: str, jobs: Iterable[str], as_json: bool, ask: Callable[[Client, str], Json]) -> None:
+    """Asks the same of several jobs, one after the other; the first refusal ends it."""
+    with connect(api) as client:
+        for job_id in [resolve(client, job) for job in jobs]:
+            tell(ask(client, job_id), as_json)
+
+
+def tell(job: Json, as_json: bool = False) -> None:
+    """The job's state after a verb."""
+    if as_json:
+        show_json(job)
+    else:
+        out.print(f"{job['id']} is {job['state']}. {job['message']}".rstrip(), highlight=False)
 
 
 def _amount(option: str, text: str) -> tuple[str, Any]:

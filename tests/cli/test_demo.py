@@ -68,5 +68,5 @@ def test_a_refusal_has_its_line(tmp_path: Path) -> None:
     path.write_text("model: gpt\ndataset: digits\n")
     problem = {"detail": "No.", "code": "invalid-request", "errors": [{"field": "dataset.name", "message": "No."}]}
     transport = httpx.MockTransport(lambda _: httpx.Response(422, json=problem))
-    with Client(transport=transport) as client, pytest.raises(ApiError, match=r"job\.yaml, line 2: No\."):
+    with Client(transport=transport) as client, pytest.raises(ApiError, match=r"job\.yaml:2:1: No\."):
         submitted(client, read(path))

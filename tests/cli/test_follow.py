@@ -56,7 +56,12 @@ class Service:
         return [other for other in self.others if other["state"] == state]
 
     def trial(self, _job: str, number: int) -> dict[str, Any]:
-        return TRIALS[number]
+        return {**TRIALS[number], "attempts": [{"slot": "desk/cpu:1"}]}
+
+    def best(self, _job: str) -> dict[str, Any]:
+        point = {"sparsity": 0.75, "mean": 71.0, "low": None, "high": None, "gain": None, "seeds": [1]}
+        answers = [{"family": "sparse_wide", "point": point}]
+        return {"metric": {"unit": "%"}, "dense": {**point, "mean": 70.0}, "best": answers}
 
     def trials(self, _job: str, **_wanted: str) -> list[dict[str, Any]]:
         return TRIALS[1:] if self.now[0] and self.now[0]["running"] else []
@@ -92,8 +97,12 @@ def test_a_job_is_told_to_its_end(terminal: bool) -> None:
         "job succeeded. 1 trial was completed.",
     ):
         assert told.count(line) == 1
-    for bar in ("step 40, 12.35", "about 1 min 15 s left", "best Wide 75 %: 71.00 (+1.00 over dense)"):
+    for bar in (
+        "step 40, 12.35", "about 1 min 15 s left",
+        "#1 Wide 75 % (search) desk/cpu:1", "● Wide    75 %       71.00",
+    ):  # fmt: skip
         assert (bar in told) == terminal
+    assert "[#" not in told
 
 
 AWAY = [Unreachable("No service answers."), *(ApiError("It is down.", status) for status in (502, 503, 504))]

@@ -22,22 +22,28 @@ def write(tmp_path: Path, text: str) -> Path:
 
 def test_fields_know_their_lines(tmp_path: Path) -> None:
     file = read(write(tmp_path, GOOD))
-    assert file.where(("space", "sparsities", "1")).endswith("line 7")
-    assert file.where(("space", "methods")).endswith("line 4")
+    assert file.where(("space", "sparsities", "1")).endswith("job.yaml:7:7")
+    assert file.where(("space", "methods")).endswith("job.yaml:4:1")
 
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("model: mlp\ndataset: [", "line 2"),
-        ("model: mlp\nmodel: gpt\ndataset: digits", r"line 2: 'model' stands on line 1 already"),
-        ("model: mlp\ndataset: digits\nspeed: 3", r"line 3: there is no field 'speed'; the known ones are name, model"),
-        ("model: mlp\ndataset: digits\nbudget:\n  trials: 3", r"line 4: there is no field 'budget.trials'"),
-        ("model: mlp\ndataset: digits\nbudget: 3", "line 3: 'budget' must be a mapping"),
-        ("model: mlp\ndataset: digits\ntraining: {learning_rate: 2e-3}", r"line 3: 2e-3 is a text .* 0\.002"),
+        ("model: mlp\ndataset: [", r"job\.yaml:2:11: "),
+        ("model: mlp\nmodel: gpt\ndataset: digits", r"job\.yaml:2:1: 'model' stands on line 1 already"),
+        (
+            "model: mlp\ndataset: digits\nspeed: 3",
+            r"job\.yaml:3:1: there is no field 'speed'; the known ones are name,",
+        ),
+        (
+            "model: mlp\ndataset: digits\nbudget:\n  trials: 3",
+            r"job\.yaml:4:3: there is no field 'budget.trials'.* Did you mean 'search_trials'\?",
+        ),
+        ("model: mlp\ndataset: digits\nbudget: 3", r"job\.yaml:3:1: 'budget' must be a mapping"),
+        ("model: mlp\ndataset: digits\ntraining: {learning_rate: 2e-3}", r"job\.yaml:3:27: 2e-3 is a text .* 0\.002"),
         ("model: mlp", "no field 'dataset'"),
         ("- mlp", "no mapping"),
-        ("model: !!python/name:os.system\ndataset: digits", "line 1"),
+        ("model: !!python/name:os.system\ndataset: digits", r"job\.yaml:1:8: "),
     ],
 )
 def test_bad_files_are_refused(tmp_path: Path, text: str, complaint: str) -> None:
@@ -60,7 +66,7 @@ def test_no_line_is_made_up(tmp_path: Path) -> None:
     file = read(write(tmp_path, GOOD), ("budget.search_trials=0", "space.sparsities=[0.1]"))
     assert file.where(("budget", "search_trials")) == "--set budget.search_trials"
     assert file.where(("space", "sparsities", "0")) == "--set space.sparsities", "the file's line 6 is not what counts"
-    assert file.where(("space", "methods")).endswith("job.yaml, line 4")
+    assert file.where(("space", "methods")).endswith("job.yaml:4:1")
     assert file.where(("training", "epochs")) == file.where(("body",)) == str(file.path)
     with pytest.raises(UsageProblem, match=r"^--set nonsense\.field: there is no field 'nonsense'"):
         read(write(tmp_path, GOOD), ("nonsense.field=1",))
@@ -70,7 +76,7 @@ def test_the_services_complaints_are_placed(tmp_path: Path) -> None:
     file = read(write(tmp_path, GOOD), ("training.epochs=0",))
     errors = ({"field": "training.epochs", "message": "No."}, {"field": "dataset.name", "message": "Never."})
     complaint = file.placed(ApiError("No.", 422, "invalid-request", errors))
-    assert str(complaint) == f"--set training.epochs: No.\n{file.path}, line 3: Never."
+    assert str(complaint) == f"--set training.epochs: No.\n{file.path}:3:3: Never."
     assert str(file.placed(ApiError("It is down.", 503))) == f"{file.path}: It is down."
 
 

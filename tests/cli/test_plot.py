@@ -76,7 +76,8 @@ def test_tables_say_what_is_provisional() -> None:
     assert "● Wide" in text
     assert "+4.25" in text, "the paired gain"
     assert "…" not in text, "nothing is cut on 80 columns"
-    wide, doped = best_notes(found)
+    unit, wide, doped = best_notes(found)
+    assert unit.startswith("%, ± 95 % interval")
     assert wide.endswith("1.0000 of dense's FLOPs; confirmed on 2 fresh seeds")
     assert doped.endswith("provisional")
     assert "(best)" in shown(curve_table(found), 160)

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from service.examples import DRY_RUN
-from sparseift.cli.tables import plan_table
+from sparseift.cli.tables import plan_notes, plan_table, trial_table
 
 
 def shown(**changes: Any) -> str:
@@ -32,3 +32,39 @@ def test_a_refused_point_says_why() -> None:
     told = shown(feasible=False, reason="No [bold] width meets it.")
     assert "refused" in told
     assert "No [bold] width meets it." in told
+
+
+def test_a_plan_says_what_it_takes() -> None:
+    trials, cost, time = plan_notes(DRY_RUN)
+    assert trials.startswith("30 trials: 3 dense, 24 in the search, 3 confirmations; nothing was stored.")
+    assert "up to 3.7 times as many; about 5.24 MB for the largest trial." in cost
+    assert "3.74" in shown(), "of dense's, as executed"
+    assert time.startswith("About 2 min 14 s on one slot, one trial up to 5 s: by the speed of 33 earlier trials of")
+    unmeasured = {"basis": "none", "measured_trials": 0, "dense_s": None, "points_s": [None], "total_s": None}
+    assert "unknown" in plan_notes({**DRY_RUN, "device_time": unmeasured})[-1]
+
+
+LADDER: dict[str, Any] = {
+    "number": 9, "kind": "ladder", "family": "dense", "sparsity": 0.0, "state": "complete", "value": 91.0,
+    "flop_ratio": 2.0004, "training_seconds": 5.0, "message": "", "scale": "width 90",
+    "configuration": {"family": "dense", "flop_multiple": 2.0},
+}  # fmt: skip
+
+
+def test_a_rung_of_the_ladder_says_how_much_larger_it_is() -> None:
+    screen = StringIO()
+    dense = {**LADDER, "number": 1, "kind": "baseline", "configuration": {"family": "dense"}, "flop_ratio": 1.0}
+    Console(file=screen, width=200).print(trial_table([LADDER, dense], "%"))
+    rung, baseline = (line for line in screen.getvalue().splitlines() if "Dense" in line)
+    assert "Dense ×2" in rung
+    assert "0 %" not in rung
+    assert "×" not in baseline
+    assert "FLOPs/sample" in screen.getvalue(), "what a pruned trial has spent is another number"
+
+
+def test_a_rung_of_the_plan_says_so_too() -> None:
+    plan = DRY_RUN["plan"]
+    rung = {**plan["dense"], "flop_ratio": 1.41418}
+    screen = StringIO()
+    Console(file=screen, width=200).print(plan_table({**plan, "points": [], "ladder": [rung]}))
+    assert "Dense ×1.41" in screen.getvalue()

@@ -1,43 +1,12 @@
 """The client against a scripted HTTP server on loopback."""
 
-import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
 from sparseift.client import ApiError, Client, Unreachable
-
-
-class Script:
-    """Answers in order; what was asked is kept."""
-
-    def __init__(self) -> None:
-        self.answers: list[tuple[int, Any]] = []
-        self.asked: list[tuple[str, str, dict[str, str]]] = []
-
-    def serve(self) -> ThreadingHTTPServer:
-        script = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def answer(self) -> None:
-                script.asked.append((self.command, self.path, dict(self.headers)))
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                status, value = script.answers.pop(0)
-                body = value if isinstance(value, bytes) else json.dumps(value).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            do_GET = do_POST = answer  # noqa: N815  # the names that http.server calls
-
-            def log_message(self, *_: Any) -> None:
-                return
-
-        return ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+from tests.client.script import Script
 
 
 @pytest.fixture
@@ -47,14 +16,8 @@ def script() -> Script:
 
 @pytest.fixture
 def client(script: Script) -> Iterator[Client]:
-    server = script.serve()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    with Client(f"http://127.0.0.1:{server.server_port}/") as opened:
+    with script.served() as url, Client(f"{url}/") as opened:
         yield opened
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def test_pages_are_followed_to_the_end(script: Script, client: Client) -> None:
@@ -138,3 +101,122 @@ def test_no_service_is_one_sentence() -> None:
         "No sparseift service answers at http://127.0.0.1:9; start one with `sparseift serve`."
     )
     assert not Client("http://127.0.0.1:9").is_ready()
+
+
+def stream(*events: tuple[int, str], end: bool = False) -> bytes:
+    told = "".join(f'id: {i}\nevent: {kind}\ndata: {{"id": {i}, "kind": "{kind}"}}\n\n' for i, kind in events)
+    return (told + ('event: end\ndata: {"state": "succeeded"}\n\n' if end else "")).encode()
+
+
+def test_a_followed_job_is_taken_up_where_its_stream_broke(script: Script, client: Client) -> None:
+    busy = {"detail": "64 event streams are open already."}
+    script.answers = [
+        (200, stream((1, "job.queued"), (2, "job.running")) + b"id: 3\nevent: trial"),
+        (503, busy),
+        (200, stream((3, "job.succeeded"), end=True)),
+    ]
+    assert [event["id"] for event in client.follow("job_1")] == [1, 2, 3]
+    assert [headers.get("Last-Event-ID") for _, _, headers in script.asked] == [None, "2", "2"]
+    assert script.asked[0][2]["Accept"] == "text/event-stream"
+
+
+def test_following_what_has_ended_ends(script: Script, client: Client) -> None:
+    script.answers = [(204, b"")]
+    assert list(client.follow("job_1", after=9)) == []
+
+
+def test_a_refusal_and_a_long_absence_end_following(script: Script, client: Client) -> None:
+    script.answers = [(404, {"detail": "There is no job 'job_1'."})]
+    with pytest.raises(ApiError, match="no job"):
+        list(client.follow("job_1"))
+    with pytest.raises(Unreachable):
+        list(Client("http://127.0.0.1:9").follow("job_1", patience_s=0.0))
+
+
+def test_a_job_is_waited_for_by_long_polls(script: Script, client: Client) -> None:
+    script.answers = [
+        (200, {"id": "job_1", "state": "running"}),
+        (200, {"items": [], "last_id": 4}),
+        (200, {"id": "job_1", "state": "succeeded"}),
+    ]
+    assert client.wait("job_1")["state"] == "succeeded"
+    assert script.asked[1][1] == "/v1/jobs/job_1/events?after=0&limit=100&wait_s=20.0"
+    script.answers = [(200, {"id": "job_1", "state": "running"})]
+    with pytest.raises(TimeoutError, match="job_1 is running after 0 s"):
+        client.wait("job_1", timeout_s=0.0)
+
+
+def test_filters_go_as_the_routes_have_them(script: Script, client: Client) -> None:
+    script.answers = [(200, {"items": [], "next_page_token": None})] * 2
+    assert list(client.jobs(["running", "paused"], label=["team:a", "x:y"], archived=None, sort="oldest")) == []
+    assert script.asked[0][1] == "/v1/jobs?state=running&state=paused&label=team%3Aa&label=x%3Ay&sort=oldest&limit=100"
+    assert list(client.trials("job_1", family="dense", sort="-value")) == []
+    assert script.asked[1][1] == "/v1/jobs/job_1/trials?family=dense&sort=-value&limit=100"
+
+
+def test_a_job_is_labelled_archived_and_deleted(script: Script, client: Client) -> None:
+    script.answers = [(200, {"id": "job_1"})] * 3 + [(204, b""), (200, {"results": []})]
+    client.label("job_1", {"labels": {"team": None}})
+    client.archive("job_1")
+    client.unarchive("job_1")
+    client.delete("job_1")
+    client.bulk("cancel", ["job_1"], running="stop")
+    assert [asked[:2] for asked in script.asked] == [
+        ("PATCH", "/v1/jobs/job_1"),
+        ("POST", "/v1/jobs/job_1:archive"),
+        ("POST", "/v1/jobs/job_1:unarchive"),
+        ("DELETE", "/v1/jobs/job_1"),
+        ("POST", "/v1/jobs:bulk"),
+    ]
+
+
+def test_a_file_goes_on_from_where_it_broke_off(script: Script, client: Client) -> None:
+    script.answers = [(200, b"abc"), (206, b"def"), (200, b"abcdef"), (404, {"detail": "It keeps no such file."})]
+    assert b"".join(client.artifact("job_1", 4, "m.safetensors")) == b"abc"
+    assert b"".join(client.artifact("job_1", 4, "m.safetensors", 3)) == b"def"
+    assert script.asked[1][2]["Range"] == "bytes=3-"
+    with pytest.raises(ApiError, match="came whole"):
+        list(client.artifact("job_1", 4, "m.safetensors", 3))
+    with pytest.raises(ApiError, match="keeps no such file"):
+        list(client.artifact("job_1", 4, "m.safetensors"))
+
+
+def test_an_export_is_streamed(script: Script, client: Client) -> None:
+    script.answers = [(200, b"number,value\n"), (200, b"PAR1")]
+    assert b"".join(client.export("job_1")) == b"number,value\n"
+    assert b"".join(client.export("job_1", "reports", "parquet")) == b"PAR1"
+    assert [path for _, path, _ in script.asked] == [
+        "/v1/jobs/job_1/trials/export?format=csv",
+        "/v1/jobs/job_1/reports/export?format=parquet",
+    ]
+
+
+def test_trials_and_curves_are_frames(script: Script, client: Client) -> None:
+    point = {"family": "sparse_wide", "gain": {"mean": 1.0}}
+    script.answers = [
+        (200, {"items": [{"number": 0}, {"number": 1}], "next_page_token": None}),
+        (200, {"dense": {"family": "dense", "gain": None}, "points": [point]}),
+    ]
+    assert list(client.trials_frame("job_1")["number"]) == [0, 1]
+    assert list(client.curve_frame("job_1")["family"]) == ["dense", "sparse_wide"]
+
+
+def test_every_question_is_asked_at_its_address(script: Script, client: Client) -> None:
+    script.answers = [(200, {"n": i}) for i in range(6)]
+    found = [
+        client.compare("job_1", ["a", "b"], reference="c"),
+        client.equivalence("job_1"),
+        client.pareto("job_1", "parameters"),
+        client.smooth("job_1"),
+        client.importance("job_1"),
+        client.ledger("job_1"),
+    ]
+    assert [f["n"] for f in found] == list(range(6))
+    assert [path for _, path, _ in script.asked] == [
+        "/v1/jobs/job_1/compare?key=a&key=b&reference=c",
+        "/v1/jobs/job_1/equivalence",
+        "/v1/jobs/job_1/pareto?cost=parameters",
+        "/v1/jobs/job_1/smooth",
+        "/v1/jobs/job_1/importance",
+        "/v1/jobs/job_1/ledger",
+    ]
