@@ -5,11 +5,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import typer
 
 from service.app import create_app
 from service.problems import CODES
 from service.settings import Settings
-from tests.docs import cli_reference, library_reference
+from sparseift.cli.app import app
+from tests.docs import cli_reference, job_file_reference, library_reference, terminal_session
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -42,6 +44,21 @@ def test_the_command_reference_is_the_commands_own_help() -> None:
     assert cli_reference.PAGE.read_text() == cli_reference.page(), "run: python tests/docs/cli_reference.py"
 
 
+def test_the_recorded_session_is_of_commands_that_there_are() -> None:
+    page = terminal_session.PAGE.read_text()
+    said = re.findall(r"^\$ (.+)$", page, re.MULTILINE)
+    assert said == [command for _, commands in terminal_session.STEPS for command in commands]
+    known = {path for path, _ in cli_reference.commands(typer.main.get_command(app))}
+    named = [tuple(command.split()[1:2]) for command in said if command.startswith("sparseift ")]
+    assert len(named) >= 10
+    assert set(named) <= known, "run: python tests/docs/terminal_session.py"
+
+
+def test_the_reference_of_job_files_is_their_schema() -> None:
+    text = job_file_reference.page()
+    assert job_file_reference.PAGE.read_text() == text, "run: python tests/docs/job_file_reference.py"
+
+
 def test_the_library_reference_is_the_docstrings() -> None:
     assert library_reference.PAGE.read_text() == library_reference.page(), "run: python tests/docs/library_reference.py"
 
@@ -51,7 +68,8 @@ def test_the_http_reference_has_every_route() -> None:
     document = create_app(Settings(database_url="sqlite:///unused.db")).openapi()
     routes = {f"`{method.upper()} {path}`" for path, item in document["paths"].items() for method in item}
     assert {r for r in routes if r not in page} == set()
-    assert len(routes) == len(re.findall(r"^\| `(?:GET|POST) ", page, re.MULTILINE)), "and none that is gone"
+    listed = re.findall(r"^\| `(?:GET|POST|PUT|PATCH|DELETE) ", page, re.MULTILINE)
+    assert len(routes) == len(listed), "and none that is gone"
 
 
 def test_the_error_reference_has_every_code() -> None:
