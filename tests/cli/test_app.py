@@ -149,8 +149,8 @@ def test_a_database_is_made_and_found_right(tmp_path: Path) -> None:
 
 def test_every_command_that_shows_something_has_json() -> None:
     silent = {  # programs, files, streams of text, and what only says that it is done
-        "demo", "serve", "worker", "init", "logs", "delete", "export", "data fetch", "db upgrade", "tokens revoke",
-        "tokens save",
+        "demo", "serve", "worker", "init", "logs", "delete", "export", "report", "data fetch", "db upgrade",
+        "tokens revoke", "tokens save",
     }  # fmt: skip
     group = typer.main.get_command(app)
     without = set()
