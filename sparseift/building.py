@@ -12,14 +12,17 @@ from sparseift.construction import fresh
 from sparseift.errors import Infeasible, InvalidValue
 from sparseift.families.family import Family
 from sparseift.families.wide import wide_size
-from sparseift.flops import count
+from sparseift.flops import FlopCount, count
 from sparseift.isoflop import with_nearest
 from sparseift.layers import Rule, assign_roles
 from sparseift.ledger import Network
 from sparseift.records import DENSE, Arguments, DataShape, Point, Scope
 from sparseift.replacement import replace_layers
+from sparseift.shapes import Shapes
 from sparseift.sizing import Masking, Sized, network
 from sparseift.widening import wide_scale
+
+Frozen = tuple[tuple[str, int | float], ...]  # Arguments that can be a key
 
 
 def example_of(shape: DataShape) -> Tensor:
@@ -81,9 +84,23 @@ def plan_point(
     Raises:
         As `build_sparse`, without the nearest feasible sparsities.
     """
-    with torch.device("meta"):
-        _, sized, scale = _sized(card, arguments, shape, family, nominal_sparsity, nonlinearity, Masking(scope))
-    return sized.point(family, nominal_sparsity, scale)
+    return plan_model(card, arguments, shape, family, nominal_sparsity, scope=scope, nonlinearity=nonlinearity)[0]
+
+
+def plan_model(
+    card: ModelCard,
+    arguments: Arguments,
+    shape: DataShape,
+    family: str,
+    nominal_sparsity: float,
+    *,
+    scope: Scope = "model",
+    nonlinearity: str = "default",
+) -> tuple[Point, nn.Module]:
+    """The point of `plan_point` with its model, on the meta device and without masks; errors as `plan_point`."""
+    with torch.device("meta"), Shapes():
+        model, sized, scale = _sized(card, arguments, shape, family, nominal_sparsity, nonlinearity, Masking(scope))
+    return sized.point(family, nominal_sparsity, scale), model
 
 
 def skeleton_of(
@@ -97,7 +114,7 @@ def skeleton_of(
     nonlinearity: str = "default",
 ) -> nn.Module:
     """The model of `plan_point`, or the dense one, on the meta device and without masks; errors as `plan_point`."""
-    with torch.device("meta"):
+    with torch.device("meta"), Shapes():
         if family == DENSE:
             return _build(card, card.resolve(arguments), shape)
         return _sized(card, arguments, shape, family, nominal_sparsity, nonlinearity, Masking(scope))[0]
@@ -160,15 +177,27 @@ def ladder_point(
 
 def dense_network(card: ModelCard, arguments: Arguments, shape: DataShape) -> Network:
     """The dense model as the solver sees it; its layers have their roles, its weights no masks."""
-    return _dense_network(card, tuple(sorted(card.resolve(arguments).items())), shape)
+    return _dense_network(card, _frozen(card.resolve(arguments)), shape)
+
+
+def _frozen(resolved: Arguments) -> Frozen:
+    return tuple(sorted(resolved.items()))
 
 
 @lru_cache(maxsize=64)
-def _dense_network(card: ModelCard, arguments: tuple[tuple[str, int | float], ...], shape: DataShape) -> Network:
-    with torch.device("meta"):
+def _dense_network(card: ModelCard, arguments: Frozen, shape: DataShape) -> Network:
+    with torch.device("meta"), Shapes():
         model = _build(card, dict(arguments), shape)
-    counted = count(model, example_of(shape))
+    counted = _dense_count(card, arguments, shape)
     return network(model, counted, assign_roles(model, counted, _rules(card)))
+
+
+@lru_cache(maxsize=64)
+def _dense_count(card: ModelCard, arguments: Frozen, shape: DataShape) -> FlopCount:
+    """Of the dense model, which every local family begins with."""
+    with torch.device("meta"), Shapes():
+        model = _build(card, dict(arguments), shape)
+    return count(model, example_of(shape))
 
 
 def _build(card: ModelCard, arguments: Arguments, shape: DataShape) -> nn.Module:
@@ -201,11 +230,12 @@ def _sized(
         multiple = int(resolved[card.width_multiple]) if card.width_multiple else 1
         wide = wide_size(width, nominal_sparsity, multiple)
     model = fresh(lambda: _build(card, {**resolved, card.width: wide}, shape), masking.seed)
-    counted = count(model, example_of(shape))
+    counted = _dense_count(card, _frozen(resolved), shape) if family.is_local else count(model, example_of(shape))
     roles = assign_roles(model, counted, _rules(card), replacing=family.is_local)
     scale = wide_scale(width, wide)
     if family.is_local:
         replace_layers(model, family, nominal_sparsity, roles, nonlinearity, masking.seed)
+        counted = count(model, example_of(shape))
         scale = family.describe(nominal_sparsity)
     budget = dense_network(card, arguments, shape).flops(masking.scope)
-    return model, masking.solve(model, roles, count(model, example_of(shape)), budget), scale
+    return model, masking.solve(model, roles, counted, budget), scale

@@ -19,6 +19,7 @@ from sparseift.errors import InvalidValue, UnknownName
 from sparseift.example import Example, arguments_of, one_sample
 from sparseift.masks.state import SUFFIX, masks_of
 from sparseift.rehearsal import StandIns, call, meta_stand_ins, real_stand_ins, storage_of, untouched
+from sparseift.shapes import Shapes
 
 STATE_PER_WEIGHT = {  # tensors of a parameter's size that an optimizer keeps
     "sgd": 0, "sgd_momentum": 1, "lion": 1, "muon": 1, "rmsprop": 1, "adagrad": 1, "adam": 2, "adamw": 2,
@@ -146,7 +147,7 @@ def _saved(
         parameter.requires_grad_(model.get_parameter(name).requires_grad)
     args, kwargs = tree_map_only(Tensor, lambda t: _batch(t, batch_size, dtype), arguments_of(example))
     own = {storage_of(t) for t in stand_ins.tensors.values()}
-    with untouched(model), saved_for_backward() as saved, torch.inference_mode(False), torch.enable_grad():
+    with Shapes(), untouched(model), saved_for_backward() as saved, torch.inference_mode(False), torch.enable_grad():
         if not model.training:
             model.train()
         loss(call(model, stand_ins, args if args else kwargs))

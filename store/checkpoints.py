@@ -12,7 +12,7 @@ from store.tables import Attempt, Checkpoint, Job, Trial
 
 
 def saved_checkpoint(session: Session, attempt_id: int, token: str, step: int, path: str) -> None:
-    """Record a checkpoint after its file was renamed into place.
+    """Record a checkpoint after its file was renamed into place; once, however often it is told.
 
     Args:
         step: optimizer steps done; path: relative to the artifact root.
@@ -21,6 +21,8 @@ def saved_checkpoint(session: Session, attempt_id: int, token: str, step: int, p
         Fenced: the attempt has ended, or the token is not its own.
     """
     attempt = lock_owned_attempt(session, attempt_id, token)
+    if session.scalar(select(Checkpoint.id).where(Checkpoint.attempt_id == attempt_id, Checkpoint.path == path)):
+        return  # told again: the first time, the answer was lost on its way
     session.execute(
         insert(Checkpoint).values(
             trial_id=attempt.trial_id, attempt_id=attempt_id, step=step, path=path, created_at_s=now()

@@ -123,6 +123,13 @@ def forget_graphs() -> None:
         dynamo.reset()
 
 
+def limit_gpu_memory(fraction: float | None) -> None:
+    """Let this process take no more of a shared GPU than it was given, so that it fails and not its neighbours."""
+    torch: Any = sys.modules.get("torch")
+    if fraction is not None and torch is not None and torch.cuda.is_available():
+        torch.cuda.set_per_process_memory_fraction(min(1.0, fraction))
+
+
 def resident_bytes() -> int:
     """Memory of this process that is in RAM."""
     return int(psutil.Process().memory_info().rss)
@@ -135,6 +142,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     setting = Setting(**json.loads(sys.stdin.readline())["setting"])
     runner: Runner = catalog.load(setting.runner)  # imports torch
+    limit_gpu_memory(setting.gpu_fraction)
     database = Database(setting.database_url)
     stdin = Stdin()
     stdin.start()

@@ -40,7 +40,9 @@ def failures_allowed(budget: Budget) -> int:
 
 
 def nothing_measured(rows: Sequence[Row]) -> tuple[str, str] | None:
-    """(a stable word, a sentence) where a job that is done has searched and measured nothing; else None."""
+    """(a stable word, a sentence) where a job that is done has measured nothing it was made for; else None."""
+    if not any(row.state == "complete" for row in rows):
+        return "nothing_measured", f"None of its {len(rows)} trials was completed."
     searched = [row for row in rows if row.kind == "search" and row.configuration.schedule is not None]
     if searched and not any(row.state == "complete" for row in searched):
         return "nothing_measured", f"None of the {len(searched)} search trials was completed."

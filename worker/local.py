@@ -2,8 +2,10 @@
 
 import json
 import logging
+import math
 import os
 import platform
+import secrets
 import subprocess
 import sys
 import time
@@ -18,6 +20,7 @@ from worker.devices import Place
 from worker.engine import Death, Slot
 from worker.order import Order, Setting
 from worker.processes import end_groups, identity
+from worker.sweeping import MARK, sweep
 from worker.warmth import key_of
 
 LONGEST_RESPAWN_DELAY_S = 30.0
@@ -39,6 +42,7 @@ class Child:
             **WAITING,
             **os.environ,
             **dict.fromkeys(THREAD_VARIABLES, str(place.threads)),
+            MARK: (mark := f"{os.getpid()}-{secrets.token_hex(8)}"),
             "CUDA_VISIBLE_DEVICES": place.visible,
             "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # a GPU's index means the same to torch and to nvidia-smi
             "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
@@ -53,6 +57,7 @@ class Child:
         os.close(writing)
         os.set_blocking(reading, False)
         self._status, self._text = reading, b""
+        self.mark = mark  # on whatever it starts
         self.ready = False
         self.attempt_id: int | None = None
         self.key = ""  # of its last trial
@@ -175,7 +180,8 @@ class LocalEngine:
 
         for name in sorted(idle, key=coldness) if key else idle:
             if self._has_room(self._places[name]):
-                return Slot(name, idle[name].process, self._places[name].threads)
+                place = self._places[name]
+                return Slot(name, idle[name].process, place.threads, place.fraction or 1.0)
         return None
 
     def place(self, slot: Slot, order: Order) -> None:
@@ -201,7 +207,8 @@ class LocalEngine:
         return frozenset(i for i in doomed if i is not None)
 
     def hand_back(self) -> None:
-        """Ask every attempt to checkpoint and end."""
+        """Ask every attempt to checkpoint and end; no child is started any more."""
+        self._not_before = dict.fromkeys(self._places, math.inf)
         for child in self._children.values():
             if child is not None and child.attempt_id is not None:
                 child.send({"stop": child.attempt_id})
@@ -216,7 +223,7 @@ class LocalEngine:
             else:
                 child.let_go()
         self._children = dict.fromkeys(self._places)
-        self._not_before = dict.fromkeys(self._places, float("inf"))
+        self._not_before = dict.fromkeys(self._places, math.inf)
 
     def _has_room(self, place: Place) -> bool:
         """Whether a GPU that is shared has a slot's part of the memory free, whoever uses the rest, beside the parts of
@@ -240,18 +247,20 @@ class LocalEngine:
                 if not child.is_dead():
                     continue
                 end_groups([child.pid])
+                sweep([(child.mark, "")])  # what has left its session
                 status = child.bury()
                 if child.attempt_id is not None:
                     self._deaths.add(child.attempt_id, deaths.of_status(status, out_of_memory))
                 self._children[name] = None
                 self._failures[name] = 0 if child.ready else self._failures[name] + 1
                 delay_s = min(LONGEST_RESPAWN_DELAY_S, 2.0 ** self._failures[name] - 1.0)
-                self._not_before[name] = time.monotonic() + delay_s
+                self._not_before[name] = max(self._not_before[name], time.monotonic() + delay_s)
                 level = logging.INFO if status == 0 else logging.WARNING  # 0: by itself, to be replaced
                 log.log(level, "The child of slot %s ended with status %d", name, status)
             if self._children[name] is None and time.monotonic() >= self._not_before[name]:
                 place = self._places[name]
-                setting = Setting(**{**self._setting, "device": place.device, "threads": place.threads})
+                own = {"device": place.device, "threads": place.threads, "gpu_fraction": place.fraction}
+                setting = Setting(**{**self._setting, **own})
                 try:
                     self._children[name] = Child(place, setting)
                 except (OSError, psutil.NoSuchProcess) as error:

@@ -22,6 +22,7 @@ class Setting:
         time_limit_s: of one attempt; None for no limit.
         hang_limit_s: longest silence of a training thread; None for no limit.
         leak_limit_bytes: by which an idle child's resident memory may have grown since it was started.
+        gpu_fraction: of a shared GPU's memory, more than which its process may not take; None for no limit.
         runner: "module:attribute" with the signature of `sparseift.training.run.run`; the operator's choice.
     """
 
@@ -35,6 +36,7 @@ class Setting:
     runner: str = RUNNER
     hang_limit_s: float | None = None
     leak_limit_bytes: int | None = None
+    gpu_fraction: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; `Setting(**value)` inverts it."""

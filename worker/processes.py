@@ -20,13 +20,13 @@ log = logging.getLogger(__name__)
 def identity(pid: int) -> str:
     """ "pid@start": a name that no later process on this host has.
 
-    On Linux the start is "boot id/clock ticks since the boot", which nobody who sets the clock can move. Elsewhere, and
-    in rows of older versions, it is the time of day in seconds.
+    On Linux the start is "boot id:PID namespace/clock ticks since the boot", which nobody who sets the clock can move.
+    Elsewhere, and in rows of older versions, it is the time of day in seconds.
 
     Raises:
         psutil.NoSuchProcess: there is none.
     """
-    boot = _boot_id()
+    boot = _place()
     if boot is None:
         return f"{pid}@{psutil.Process(pid).create_time():.2f}"
     ticks = _start_ticks(pid)
@@ -47,10 +47,31 @@ def find(name: str) -> psutil.Process | None:
         return None
 
 
+def is_visible(name: str) -> bool:
+    """Whether a process of this name, on a machine of this name, would be seen from here if it lived. One in another
+    container is not: containers may share the machine's name, and each numbers its own processes."""
+    boot = name.partition("@")[2].rpartition("/")[0]
+    here = _place()
+    if not boot or here is None or boot == here:
+        return True
+    return boot.partition(":")[0] != here.partition(":")[0]  # of an earlier boot, none lives
+
+
+def _place() -> str | None:
+    """Where process numbers are unique: this boot of this machine, and the container; None where that is unknown."""
+    boot = _boot_id()
+    if boot is None:
+        return None
+    try:
+        return f"{boot}:{os.stat(PROC / 'self/ns/pid').st_ino}"
+    except OSError:
+        return boot
+
+
 def _started(process: psutil.Process, start: str) -> bool:
     boot, separator, ticks = start.rpartition("/")
     if separator:
-        return (boot, ticks) == (_boot_id(), _start_ticks(process.pid))
+        return (boot, ticks) == (_place(), _start_ticks(process.pid))
     try:
         return abs(float(process.create_time()) - float(start)) < START_TOLERANCE_S
     except ValueError:

@@ -1,12 +1,11 @@
-"""What runs on Ray's nodes: one actor per attempt, which owns its row as a local child does, and the sweeping up after
-it. Nodes import this module, so the repository must be on their PYTHONPATH."""
+"""What runs on Ray's nodes: one actor per attempt, which owns its row as a local child does. Nodes import this module,
+so the repository must be on their PYTHONPATH."""
 
 import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,16 @@ from store import attempts
 from store.errors import StoreError
 from store.sessions import Database
 from worker.attempt import Runner, execute
-from worker.child import write_to
+from worker.child import limit_gpu_memory, write_to
 from worker.failures import describe
 from worker.local import THREAD_VARIABLES, WAITING
 from worker.order import Order, Setting
 from worker.outage import ORPHAN_AFTER_S, OUTAGES, write
-from worker.processes import end_groups, find, identity
+from worker.processes import identity
 from worker.ray_api import ray
 from worker.ray_password import reveal
+from worker.sweeping import MARK, send
 from worker.watchdog import end_this_process, watched
-
-MARK = "SPARSEIFT_ATTEMPT"  # in the environment of whatever an attempt starts, in which session ever
 
 BEGIN_LIMIT_S = 60.0
 
@@ -85,6 +83,7 @@ class AttemptActor:
             me = self.about()
             write(database, lambda s: attempts.set_process(s, order.attempt_id, order.token, me), setting.lease_ttl_s)
             runner: Runner = catalog.load(setting.runner)  # imports torch
+            limit_gpu_memory(setting.gpu_fraction)
             guarded = watched(runner, order, database, setting.hang_limit_s)
             execute(order, setting, database, guarded, self._hand_back)
         except (StoreError, *OUTAGES) as error:
@@ -96,39 +95,5 @@ class AttemptActor:
         finally:
             database.close()
             for child in psutil.Process().children(recursive=True):
-                _signal(child, signal.SIGKILL)
+                send(child, signal.SIGKILL)
             ray.actor.exit_actor()
-
-
-def sweep(victims: Sequence[tuple[str, str]]) -> None:
-    """End what is left of attempts on this machine, and wait: groups, descendants, and whatever bears their mark.
-
-    Args:
-        victims: (mark, identity of the actor's process or "" where it never told).
-    """
-    groups, marks = [], {mark for mark, _ in victims}
-    for _, name in victims:
-        leader = int(name.partition("@")[0] or 0)
-        if leader and (find(name) is not None or not psutil.pid_exists(leader)):  # else the number is another's now
-            groups.append(leader)
-    marked = [process for process in psutil.process_iter() if _mark_of(process) in marks]
-    for process in marked:
-        _signal(process, signal.SIGTERM)
-    end_groups(groups)
-    for process in marked:
-        _signal(process, signal.SIGKILL)
-
-
-def _mark_of(process: psutil.Process) -> str | None:
-    try:
-        mark: str | None = process.environ().get(MARK)
-    except (psutil.Error, OSError):  # gone, or another user's
-        return None
-    return mark
-
-
-def _signal(process: psutil.Process, number: signal.Signals) -> None:
-    try:
-        process.send_signal(number)
-    except psutil.NoSuchProcess:
-        return

@@ -16,10 +16,11 @@ from worker import deaths
 from worker.engine import Death, Slot
 from worker.order import Order, Setting
 from worker.processes import find
-from worker.ray_actor import AttemptActor, sweep
+from worker.ray_actor import AttemptActor
 from worker.ray_api import NodeAffinity, free_resources, ray, total_resources
 from worker.ray_cluster import Cluster
 from worker.ray_password import hide
+from worker.sweeping import sweep
 
 PLACING_LIMIT_S = 60.0  # for an actor to answer: others may have taken what was free, or the node has gone
 REPORT_LAG_S = 0.5  # Ray's nodes tell what is free each 0.1 s; where others were faster, an actor waits its turn
@@ -85,7 +86,8 @@ class RayEngine:
     ) -> None:
         device = "cuda" if gpus > 0 else "cpu"
         url = hide(setting.database_url)
-        self._setting = Setting(**{**setting.to_json(), "device": device, "threads": cpus, "database_url": url})
+        own = {"device": device, "threads": cpus, "gpu_fraction": gpus if 0 < gpus < 1 else None, "database_url": url}
+        self._setting = Setting(**{**setting.to_json(), **own})
         self._url_file = str(cluster.url_file) if cluster.url_file is not None else None
         self._cluster, self._needs, self._slots = cluster, {"CPU": float(cpus), "GPU": float(gpus)}, slots
         self._placed: dict[int, Placed] = {}
@@ -116,7 +118,7 @@ class RayEngine:
         taken = living | strangers
         names = (f"{host}/{kind}{_sign(node)}{i}" for i in range(len(taken) + 1))
         name = next(name for name in names if name not in taken)
-        slot = Slot(name, "", self._setting.threads)
+        slot = Slot(name, "", self._setting.threads, self._needs["GPU"] or 1.0)
         self._offer = slot, node
         return slot
 

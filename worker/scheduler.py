@@ -18,10 +18,11 @@ from store import attempts, clock, jobs, slots, trials, workers
 from store.errors import Fenced, StateConflict
 from store.sessions import Database
 from store.tables import Attempt, Trial
-from worker import closing, limits, processes
+from worker import closing, ending, limits, processes
 from worker.claim import Claim, bar_of, row_of, spec_of, starts_of
 from worker.engine import Engine, Slot
 from worker.environment import describe
+from worker.failures import describe as describe_error
 from worker.giving_up import nothing_measured, reason_to_give_up
 from worker.order import Order, log_path
 from worker.outage import OUTAGES, delay_s
@@ -36,7 +37,7 @@ IDLE_TICK_S = 1.0  # between looks for a job
 RENEW_S = 1.0  # at most, between renewals of the job's lease, which also tell what a user wants
 TIDY_S = 30.0  # between looks for checkpoints to delete
 LONGEST_RETRY_DELAY_S = 60.0  # from a trial's loss to its next start
-HAND_BACK_LIMIT_S = 20.0  # for attempts to save a checkpoint when the worker is stopped
+TROUBLES = 8  # tries, in a row, of a job that something unexpected happens to; then it is ended
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ class Scheduler:
             database, engine, worker=self.name, lease_ttl_s=lease_ttl_s, attempt_limit_s=attempt_limit_s
         )
         self._was_away = False
+        self._waits_for: object = None  # what the search last said to wait at
         self._renewed_at = self._tidied_at = self._judged_at = 0.0
 
     def serve(self) -> None:
@@ -91,6 +93,7 @@ class Scheduler:
                     if claim is None:
                         if self._until_idle:
                             break
+                        self._look(None)
                         self._tidy(None)
                         wait_s = IDLE_TICK_S
                 else:
@@ -110,8 +113,16 @@ class Scheduler:
             except StateConflict as conflict:  # a user or an attempt was faster: look again
                 log.info("%s", conflict)
                 self._renewed_at = 0.0
+            except Exception as error:  # of one job, a file system, a cluster: the others' queue goes on
+                failures += 1
+                wait_s = delay_s(failures)
+                log.exception("Something unexpected (try %d)", failures)
+                if claim is not None and failures >= TROUBLES and self._is_given_up(claim, error):
+                    claim, failures = None, 0
             self._stop.wait(wait_s)
-        self._shut_down(claim)
+        ending.shut_down(self._database, self._engine, self.name, claim)
+        if self._presence is not None:
+            ending.say_goodbye(self._presence, self.name)
 
     def _claim(self) -> Claim | None:
         with self._database.write() as session:
@@ -121,11 +132,34 @@ class Scheduler:
             return None
         log.info("Claimed job %s (%s)", job.id, job.name)
         self._renewed_at, self._judged_at = time.monotonic(), 0.0
-        claim = Claim.of(job)
-        if not claim.spec.start_from:
-            return claim
-        with self._database.read() as session:
-            return replace(claim, starts=starts_of(session, job))
+        try:
+            claim = Claim.of(job)
+            if not claim.spec.start_from:
+                return claim
+            with self._database.read() as session:
+                return replace(claim, starts=starts_of(session, job))
+        except OUTAGES:
+            raise  # its lease runs out, and somebody else tries
+        except Exception as error:  # of another version: no worker like this one could read it
+            log.exception("Job %s cannot be read", job.id)
+            version = describe("", 0)["sparseift"]
+            message = f"A worker of version {version} cannot read it: {describe_error(error)}"
+            with self._database.write() as session:
+                jobs.finish(session, job.id, job.lease_token or "", "failed", "unreadable", message, asked=job.spec)
+            return self._claim()
+
+    def _is_given_up(self, claim: Claim, error: Exception) -> bool:
+        """End a job that this worker cannot drive; whether that was possible."""
+        message = f"The worker failed {TROUBLES} times in a row; the last time: {describe_error(error)}"
+        try:
+            with self._database.read() as session:
+                running = attempts.running(session, job_id=claim.job_id)
+            return self._end(claim, running, "failed", "worker_failed", message)
+        except Fenced:
+            return True
+        except Exception:
+            log.exception("Job %s could not be ended", claim.job_id)
+            return False
 
     def _database_answered(self) -> None:
         if self._was_away:
@@ -144,25 +178,17 @@ class Scheduler:
     def _tidy(self, claim: Claim | None) -> None:
         """Every now and then, in the job that is driven and in those that ended without a worker."""
         if time.monotonic() - self._tidied_at > TIDY_S:
-            if claim is not None:
-                tidy(self._database, self._artifacts, claim.job_id)
-            tidy_ended(self._database, self._artifacts)
             self._tidied_at = time.monotonic()
+            try:
+                if claim is not None:
+                    tidy(self._database, self._artifacts, claim.job_id)
+                tidy_ended(self._database, self._artifacts)
+            except OSError as error:  # another worker tidies the same folder, or its mount is away
+                log.warning("Checkpoints could not be put in order: %s", error)
 
     def _tick(self, claim: Claim) -> bool:
         """Do what is to be done now; whether this worker is done with the job."""
-        alive = self._engine.alive()  # before the rows are read: what ended since has written so there
-        with self._database.read() as session:
-            mine = attempts.running(session, worker=self.name)  # of a job that was paused too
-            running = attempts.running(session, job_id=claim.job_id)
-            expired = {a.id for a in attempts.expired(session)}
-            here = workers.running_on(session, platform.node())
-            now_s = clock.now_s(session)
-        self._undertaker.end_strays(alive - {a.id for a in mine})
-        every = {a.id: a for a in (*mine, *running)}
-        buried = {i for i, a in every.items() if self._undertaker.bury(a, alive, expired, now_s)}
-        running = [a for a in running if a.id not in buried]
-        inherited = [a.slot for a, worker in here if a.id not in buried and self._is_inherited(a, worker)]
+        running, inherited = self._look(claim.job_id)
         self._tidy(claim)
         if claim.wanted == "cancel":
             message = "A user asked to cancel the job."
@@ -179,6 +205,25 @@ class Scheduler:
                 return False
         return self._fill(claim, running, inherited)
 
+    def _look(self, job_id: str | None) -> tuple[list[Attempt], list[str]]:
+        """Bury the dead and end strays; what runs of the job, and slots that earlier workers' attempts keep.
+
+        Args:
+            job_id: of the job that is driven; None: only this worker's attempts are looked at.
+        """
+        alive = self._engine.alive()  # before the rows are read: what ended since has written so there
+        with self._database.read() as session:
+            mine = attempts.running(session, worker=self.name)  # of a job that was paused too
+            running = attempts.running(session, job_id=job_id) if job_id is not None else []
+            expired = {a.id for a in attempts.expired(session)}
+            here = workers.running_on(session, platform.node())
+            now_s = clock.now_s(session)
+        self._undertaker.end_strays(alive - {a.id for a in mine})
+        every = {a.id: a for a in (*mine, *running)}
+        buried = {i for i, a in every.items() if self._undertaker.bury(a, alive, expired, now_s)}
+        inherited = [a.slot for a, worker in here if a.id not in buried and self._is_inherited(a, worker)]
+        return [a for a in running if a.id not in buried], inherited
+
     def _is_inherited(self, attempt: Attempt, worker: str) -> bool:
         """Whether an attempt on this machine, of any job, outlived its worker: it keeps a slot that is ours now. A
         worker that lives beside this one has slots of its own.
@@ -186,7 +231,7 @@ class Scheduler:
         Args:
             worker: the process of the attempt's worker; "" where it is not known.
         """
-        if attempt.worker == self.name or processes.find(worker) is not None:
+        if attempt.worker == self.name or not processes.is_visible(worker) or processes.find(worker) is not None:
             return False
         return not attempt.process or processes.find(attempt.process) is not None
 
@@ -201,22 +246,10 @@ class Scheduler:
 
     def _end(self, claim: Claim, running: Sequence[Attempt], state: str, reason: str, message: str) -> bool:
         """End what runs, then the job; whether that is done."""
-        ended = self._undertaker.end_processes(running)
-        for attempt in running:
-            if attempt.id not in ended:  # out of reach: it is told by its row, and ends by itself
-                continue
-            try:
-                with self._database.write() as session:
-                    attempts.cancel(session, attempt.id, token=attempt.token)
-            except Fenced:
-                log.info("Attempt %d ended by itself", attempt.id)
-        if len(ended) < len(running):
+        if not ending.end_job(self._database, self._undertaker, claim, running, state, reason, message):
             return False
-        with self._database.write() as session:
-            jobs.finish(session, claim.job_id, claim.token, state, reason, message, asked=claim.asked)
         self._tidied_at = 0.0
         self._tidy(None)
-        log.info("Job %s %s: %s", claim.job_id, state, message)
         return True
 
     def _fill(self, claim: Claim, running: Sequence[Attempt], occupied: Sequence[str]) -> bool:
@@ -225,10 +258,11 @@ class Scheduler:
         Args:
             running: attempts of this job. occupied: slots that earlier workers' attempts keep.
         """
-        while not self._stop.is_set() and self._engine.can(occupied) is not None:
+        # Where nothing runs, the job may be done although no slot is free: all may be in quarantine.
+        while not self._stop.is_set() and (not running or self._engine.can(occupied) is not None):
             with self._database.read() as session:
                 bad = {quarantine.slot for quarantine in slots.quarantined(session)}
-                if self._warmest_slot(occupied, bad, "") is None:
+                if running and self._warmest_slot(occupied, bad, "") is None:
                     return False
                 known = trials.all_of(session, claim.job_id)
                 late = attempts.retries(session, claim.job_id)
@@ -241,10 +275,14 @@ class Scheduler:
                 return False  # the rows have changed
             next_one = next((t for t in known if t.state == "waiting" and not _is_early(late.get(t.id), now_s)), None)
             if next_one is None:
+                known_as = claim.spec, claim.search_closed, rows
+                if known_as == self._waits_for:
+                    return False  # to ask again would fit the same process again
                 match limits.decide_next(claim, rows):
                     case Proposal() as proposal:
                         next_one = self._add(claim, proposal)
                     case Wait():
+                        self._waits_for = known_as
                         return False
                     case Done():
                         return self._succeed(claim, rows)
@@ -277,7 +315,9 @@ class Scheduler:
         """End a job that is done; one that has measured nothing failed, unless its user wanted no more."""
         verdict = nothing_measured(rows)
         if verdict is not None and claim.search_closed != "stopped":
-            return self._end(claim, (), "failed", *verdict)
+            reason, message = verdict
+            limit = closing.ending(claim.spec, claim.search_closed, rows)[1] if claim.search_closed else ""
+            return self._end(claim, (), "failed", reason, f"{message} {limit}".strip())
         return self._end(claim, (), "succeeded", *closing.ending(claim.spec, claim.search_closed, rows))
 
     def _add(self, claim: Claim, proposal: Proposal) -> Trial:
@@ -309,7 +349,8 @@ class Scheduler:
                 worker=self.name,
                 slot=slot.name,
                 ttl_s=self._ttl_s,
-                environment=describe(slot.name.partition("/")[2], slot.threads) | {"trial": specification.to_json()},
+                environment=describe(slot.name.partition("/")[2], slot.threads, slot.share)
+                | {"trial": specification.to_json()},
                 log_path=log_path(folder),
             )
             attempts.set_process(session, attempt.id, attempt.token, slot.process)
@@ -318,27 +359,6 @@ class Scheduler:
         resume_from = checkpoint.path if checkpoint is not None else None
         self._engine.place(slot, Order(attempt.id, attempt.token, specification, folder, resume_from, bar))
         log.info("Trial %d of %s runs on %s (attempt %d)", trial.number, claim.job_id, slot.name, attempt.number)
-
-    def _shut_down(self, claim: Claim | None) -> None:
-        """Hand attempts back with a checkpoint, then the job, so that another worker goes on at once."""
-        self._engine.hand_back()
-        give_up = time.monotonic() + HAND_BACK_LIMIT_S
-        while self._engine.alive() and time.monotonic() < give_up:
-            time.sleep(TICK_S)
-        self._engine.kill(self._engine.alive())
-        try:
-            with self._database.write() as session:
-                for attempt in attempts.running(session, worker=self.name):
-                    attempts.hand_back(session, attempt.id, "The worker was stopped.", token=attempt.token)
-                if claim is not None:
-                    jobs.release(session, claim.job_id, claim.token)
-            if self._presence is not None:
-                self._presence.leave(self.name)
-        except OUTAGES:
-            log.warning("The database is away; the leases will run out by themselves")
-        except Fenced:
-            log.info("The job is another worker's already")
-        self._engine.close()
 
 
 def _is_early(losses: tuple[int, float] | None, now_s: float) -> bool:

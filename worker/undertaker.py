@@ -40,6 +40,8 @@ class Undertaker:
         self._host = platform.node()
         self._strays: dict[int, float] = {}  # attempt id -> since when its row is not running
         self._asked: dict[int, float] = {}  # attempt id -> since when its row asks it to stop
+        self._silent: dict[int, float] = {}  # attempt id -> since when its lease is over although it lives
+        self._ran: dict[int, float] = {}  # attempt id -> since when it is watched, by this host's steady clock
         self.be_lenient()
 
     def be_lenient(self) -> None:
@@ -47,8 +49,8 @@ class Undertaker:
         self._judges_from = time.monotonic() + self._ttl_s
 
     def is_here(self, attempt: Attempt) -> bool:
-        """Whether the attempt runs on this machine."""
-        return attempt.slot.partition("/")[0] == self._host
+        """Whether the attempt runs on this machine, and in a container of which this process sees the processes."""
+        return attempt.slot.partition("/")[0] == self._host and processes.is_visible(attempt.process)
 
     def bury(self, attempt: Attempt, alive: frozenset[int], expired: set[int], now_s: float) -> bool:
         """End an attempt that is dead or ran for too long; whether it was one.
@@ -60,7 +62,7 @@ class Undertaker:
         """
         judges = time.monotonic() >= self._judges_from
         limit_s = self._limit_s
-        if judges and limit_s is not None and now_s - attempt.started_at_s > limit_s + OVERTIME_S:
+        if judges and limit_s is not None and self._age_s(attempt, now_s) > limit_s + OVERTIME_S:
             message = f"The attempt ran for more than {limit_s:g} s and did not end by itself."
             self.end_process(attempt)
             self._write(attempt, message, lambda s: attempts.fail(s, attempt.id, attempt.token, "timeout", message))
@@ -71,7 +73,7 @@ class Undertaker:
             return True
         if attempt.worker == self._worker:
             if attempt.id in alive:
-                return False
+                return judges and self._is_frozen(attempt, expired) and self._end_frozen(attempt)
             death = self._engine.death(attempt.id)
             if death is not None and death.failure_class != "infrastructure":
                 self._write(
@@ -88,6 +90,27 @@ class Undertaker:
             self.end_process(attempt)
         else:
             return False
+        self._write(attempt, why, lambda s: attempts.lose(s, attempt.id, why, token=attempt.token))
+        return True
+
+    def _age_s(self, attempt: Attempt, now_s: float) -> float:
+        """How long an attempt has run; one of ours by this host's steady clock, which nobody sets."""
+        if attempt.worker != self._worker:
+            return now_s - attempt.started_at_s
+        return time.monotonic() - self._ran.setdefault(attempt.id, time.monotonic())
+
+    def _is_frozen(self, attempt: Attempt, expired: set[int]) -> bool:
+        """Whether a process of ours lives and has not renewed its lease for long: it is stopped, or code in C holds
+        every one of its threads. One that has just been woken with this machine gets a moment to renew it."""
+        if attempt.id not in expired:
+            self._silent.pop(attempt.id, None)
+            return False
+        since = self._silent.setdefault(attempt.id, time.monotonic())
+        return time.monotonic() - since > self._ttl_s / 3
+
+    def _end_frozen(self, attempt: Attempt) -> bool:
+        why = "Its process lives and did not renew its lease: it hangs."
+        self.end_process(attempt)
         self._write(attempt, why, lambda s: attempts.lose(s, attempt.id, why, token=attempt.token))
         return True
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy.orm import Session
 
 from service.jobs import progress
-from service.jobs.schemas import JobBody
+from service.jobs.job_body import JobBody
 from service.problems import at_field, invalid
 from sparseift import catalog
 from sparseift.cards import DatasetCard, ModelCard
@@ -82,17 +82,19 @@ def _check_momentum(spec: JobSpec, recipe: recipes.VisionRecipe | recipes.Langua
 
 
 def check_limits(spec: JobSpec, plan: Plan) -> None:
-    """A limit on FLOPs must leave something to search with after the baseline and the confirmations.
+    """A limit on FLOPs must leave something to search with after the baseline, the confirmations and the ladder.
 
     Raises:
         Refused: with what they cost.
     """
     limit, planned = spec.budget.training_flops, progress.planned(spec, plan)
-    finals = (planned.baseline + planned.confirm) * plan.dense_training_flops
+    larger = sum(spec.ladder) * spec.budget.confirm_seeds  # in dense trainings
+    finals = (planned.baseline + planned.confirm + larger) * plan.dense_training_flops
     if limit is not None and limit <= finals:
         raise invalid(
             "budget.training_flops",
-            f"it is {limit:.4g}, and the baseline and the confirmations alone take {finals:.4g}; leave more to search.",
+            f"it is {limit:.4g}, and the baseline, the confirmations and the ladder alone take {finals:.4g}; "
+            "leave more to search.",
         )
 
 

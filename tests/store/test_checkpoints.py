@@ -26,6 +26,16 @@ def test_the_newest_checkpoint_is_the_one_with_the_most_steps(database: Database
         assert attempts.newest_checkpoint(session, other.id) is None
 
 
+def test_a_checkpoint_told_twice_is_one_and_no_loser(database: Database) -> None:
+    with database.write() as session:
+        job, trial, first = running(session)
+        for _ in range(2):  # the database's answer was lost on its way
+            attempts.saved_checkpoint(session, first.id, first.token, 50, "a/50")
+        attempts.finish(session, first.id, first.token, RESULT)
+        assert checkpoints.losers(session, job.id, limit=9) == []
+        assert [row.path for row in checkpoints.of_trial(session, trial.id)] == ["a/50"]
+
+
 def test_a_winners_older_checkpoints_are_losers_too(database: Database) -> None:
     with database.write() as session:
         job, trial, first = running(session)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from benchmarks.engines import Queue, measure, on
+from benchmarks.engines import Queue, on
 from sparseift.errors import InvalidValue
 from store import attempts, trials
 from store.sessions import Database
@@ -147,15 +147,16 @@ def test_kill_frees_the_slot_within_five_seconds_grandchildren_included(benches:
 @pytest.mark.parametrize("out_of_memory", [False, True])
 def test_kill_9_is_noticed_at_once_with_its_reason(benches: Benches, tmp_path: Path, out_of_memory: bool) -> None:
     kills = [3]
-    bench = benches(oom_kills=lambda: kills[0])
-    file = tmp_path / "grandchild"
-    order = bench.place(steps=1000, grandchild=str(file))
+    bench = benches(oom_kills=lambda: kills[0], runner="tests.worker.runners:escape")
+    file, escaped = tmp_path / "grandchild", tmp_path / "escaped"
+    order = bench.place(steps=1000, grandchild=str(file), escaped=str(escaped))
     wait_until(lambda: file.exists() and bool(file.read_text()))
     process = bench.process(order)
     kills[0] += out_of_memory
     process.send_signal(signal.SIGKILL)
     assert wait_until(lambda: not bench.engine.alive()) < 3.0
     assert gone(int(file.read_text()))
+    assert gone(int(escaped.read_text()))
     death = bench.engine.death(order.attempt_id)
     assert death is not None
     assert death.failure_class == ("out_of_memory" if out_of_memory else "infrastructure")
@@ -230,16 +231,13 @@ def test_a_slot_that_is_asked_for_with_a_key_is_as_free_as_any(benches: Benches)
     assert bench.wait_for_end(bench.place(again[0]))[1].state == "complete"
 
 
-def test_attempts_without_work_cost_the_worker_little(benches: Benches) -> None:
-    """`benchmarks/engines.py` measures 200 of each; here a few must finish, once each, at no higher price."""
+def test_many_attempts_in_a_row_finish_once_each(benches: Benches) -> None:
+    """`benchmarks/engines.py` measures what 200 of each cost."""
     bench = benches(slots=2, runner="benchmarks.engines:noop")
-    count, limit_ms = (
-        (60, 25.0) if isinstance(bench.engine, LocalEngine) else (4, 250.0)
-    )  # a process per attempt on Ray
+    count = 60 if isinstance(bench.engine, LocalEngine) else 4  # a process per attempt on Ray
     bench.slot()
     queue = Queue(bench.database)
-    _, cpu_ms = measure(lambda: on(bench.engine, queue, count), count)
-    assert cpu_ms < limit_ms
+    on(bench.engine, queue, count)
     with bench.database.read() as session:
         made = trials.all_of(session, queue.job_id)
         ended = list(session.scalars(select(Attempt)))

@@ -129,6 +129,7 @@ def test_memory_that_a_young_attempt_has_yet_to_take_is_not_promised_twice(bench
     assert [place.fraction for place in places] == [0.5, 0.5]
     bench = benches(places, lambda visible: Memory(free[visible], 1000))
     wait_until(lambda: all(bench.engine.can([f"{HOST}/cuda:5/{i}"]) for i in (0, 1)))
+    assert bench.slot().share == 0.5
     silent = bench.place(step_s=600)
     wait_until(lambda: bool(bench.rows(silent)[0].process))
     assert bench.engine.can(()) is None  # 600 are free, 450 of them promised

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from worker.processes import end_groups, find, identity
+from worker.processes import end_groups, find, identity, is_visible
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"
 
@@ -42,7 +42,12 @@ def test_an_identity_is_of_figures_that_no_clock_moves(monkeypatch: pytest.Monke
     with start("print(1); input()", stdin=subprocess.PIPE) as process:
         ticks = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19]  # field 22 of proc(5)
         name = identity(process.pid)
-        assert name == f"{process.pid}@{boot}/{ticks}"
+        space = os.stat("/proc/self/ns/pid").st_ino
+        assert name == f"{process.pid}@{boot}:{space}/{ticks}"
+        assert is_visible(name)
+        assert is_visible(f"{process.pid}@another-boot:{space + 1}/{ticks}")  # none of an earlier boot lives
+        assert not is_visible(f"{process.pid}@{boot}:{space + 1}/{ticks}")  # of another container
+        assert find(f"{process.pid}@{boot}:{space + 1}/{ticks}") is None
         created = psutil.Process.create_time
         monkeypatch.setattr(psutil.Process, "create_time", lambda self: created(self) + 3600.0)  # the clock was set
         assert identity(process.pid) == name

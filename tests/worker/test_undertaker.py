@@ -2,6 +2,7 @@
 
 import os
 import platform
+import signal
 import subprocess
 import sys
 from collections.abc import Collection
@@ -73,3 +74,42 @@ def test_who_ignores_a_stop_elsewhere_is_ended_only_where_it_is_reached(
     judge = of(database, ReachingEngine([attempt_id]))
     wait_until(lambda: judge.bury(attempt, frozenset(), set(), attempt.started_at_s))
     assert row(database, attempt_id).state == "handed_back"
+
+
+def test_one_of_ours_that_lives_and_is_frozen_is_ended_once_its_lease_is_long_over(database: Database) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True) as process:
+        attempt_id = leave_an_attempt(database, slot=f"{HERE}/cpu:0", process=identity(process.pid), ttl_s=60.0)
+        process.send_signal(signal.SIGSTOP)
+        attempt = row(database, attempt_id)
+        judge = Undertaker(
+            database, ReachingEngine([attempt_id]), worker="earlier", lease_ttl_s=0.6, attempt_limit_s=None
+        )
+        alive, now_s = frozenset({attempt_id}), attempt.started_at_s
+        assert not judge.bury(attempt, alive, set(), now_s)
+        assert not judge.bury(attempt, alive, {attempt_id}, now_s)  # the database was there for less than one TTL
+        wait_until(lambda: judge.bury(attempt, alive, {attempt_id}, now_s))
+        assert process.wait(timeout=5.0) < 0
+    found = row(database, attempt_id)
+    assert (found.state, found.failure_class) == ("lost", "infrastructure")
+    assert "hangs" in found.message
+
+
+def test_no_leap_of_the_databases_clock_makes_one_of_ours_late(database: Database) -> None:
+    attempt_id = leave_an_attempt(database, slot=f"{HERE}/cpu:0", process=identity(os.getpid()), ttl_s=60.0)
+    attempt, alive = row(database, attempt_id), frozenset({attempt_id})
+    judge = Undertaker(database, IdleEngine(), worker="earlier", lease_ttl_s=0.0, attempt_limit_s=3600.0)
+    assert not judge.bury(attempt, alive, set(), attempt.started_at_s)
+    assert not judge.bury(attempt, alive, set(), attempt.started_at_s + 86_400.0)
+
+
+def test_a_process_in_another_container_of_this_name_is_judged_by_its_lease_alone(database: Database) -> None:
+    pid, _, start = identity(os.getpid()).partition("@")
+    boot, separator, ticks = start.partition(":")
+    if not separator:
+        pytest.skip("This system has no PID namespaces.")
+    elsewhere = f"{pid}@{boot}:1/{ticks.partition('/')[2]}"
+    attempt_id = leave_an_attempt(database, slot=f"{HERE}/cpu:0", process=elsewhere, ttl_s=60.0)
+    attempt = row(database, attempt_id)
+    judge = of(database, IdleEngine())
+    assert not judge.bury(attempt, frozenset(), set(), attempt.started_at_s)
+    assert not judge.end_process(attempt)  # it is told by its row

@@ -101,7 +101,7 @@ def test_limits_are_positive_and_leave_something_to_search(client: TestClient) -
     finals = (3 + 4 * 3) * 1.92e8
     refused = client.post("/v1/jobs", json={**SMALLEST_JOB, "budget": {"training_flops": finals}})
     assert refused.status_code == 422
-    assert "the baseline and the confirmations alone take 2.88e+09" in refused.json()["detail"]
+    assert "the baseline, the confirmations and the ladder alone take 2.88e+09" in refused.json()["detail"]
     job = client.post("/v1/jobs", json={**SMALLEST_JOB, "budget": {"training_flops": 2 * finals}}).json()
     assert job["spec"]["budget"]["training_flops"] == 2 * finals
     assert job["spent"] == {"wall_time_s": 0.0, "device_hours": 0.0, "training_flops": 0.0}
