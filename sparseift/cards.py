@@ -75,8 +75,10 @@ class DatasetCard:
         metric: the objective.
         shape: from resolved arguments to what a model must know, without loading anything.
         load: "module:function", called as `function(folder: Path, **arguments) -> sparseift.datasets.splits.Splits`.
-        fetch: "module:function", called as `function(folder: Path, progress) -> Path`; None where nothing is fetched.
+        fetch: "module:function", called as `function(folder: Path, progress) -> Path`, for a local copy with
+            `source: Path` too; None where nothing is fetched.
         licence, source: attribution. size_bytes: of the download, 0 for none.
+        fetch_arguments: names of the arguments that `fetch` takes too, by keyword, because it prepares by them.
     """
 
     name: str
@@ -90,6 +92,7 @@ class DatasetCard:
     licence: str
     source: str
     size_bytes: int
+    fetch_arguments: tuple[str, ...] = ()
 
     def resolve(self, given: Arguments) -> Arguments:
         """Arguments over defaults, checked; errors as `resolve` above."""

@@ -36,6 +36,7 @@ DATASETS = {
     "sotu": "sparseift.datasets.sotu:SOTU",
     "cifar100": "sparseift.datasets.cifar100:CIFAR100",
     "wikitext103": "sparseift.datasets.wikitext103:WIKITEXT103",
+    "imagenet": "sparseift.datasets.imagenet:IMAGENET",
 }
 
 

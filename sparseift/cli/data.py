@@ -18,6 +18,7 @@ FETCH_EXAMPLES = examples(
     "sparseift data fetch cifar10",
     "sparseift data fetch cifar10 --from ~/Downloads/cifar-10-batches-py",
     "sparseift data fetch sotu --data /data/sparseift",
+    "sparseift data fetch imagenet --from /data/imagenet100 --set classes=100 --set limit=100000",
 )
 
 
@@ -39,7 +40,12 @@ def list_data(as_json: AsJson = False) -> None:
 def fetch_data(
     name: Annotated[str, typer.Argument(help="A name of `sparseift data list`.")],
     source: Annotated[Path | None, typer.Option("--from", help="A local copy to read in place of a download.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=NUMBER", help="An argument of the data set, as jobs give it; repeatable."),
+    ] = None,
     data: Data = DEFAULT_DATA,
+    as_json: AsJson = False,
 ) -> None:
     """Fetch a data set into the data folder, check it, and decode it once.
 
@@ -49,9 +55,23 @@ def fetch_data(
     if source is not None and card.fetch is None:
         raise UsageProblem(f"{card.name} comes with a package; --from is for data sets that are downloaded.")
     folders = Folders(data)
+    arguments = dict(map(_argument, settings or ()))
+    card.resolve(arguments)
     folders.create()
-    prepare(card, folders, {}, source)
-    out.print(f"{card.name} is ready in {folders.datasets}.", highlight=False, soft_wrap=True)
+    prepare(card, folders, arguments, source)
+    if as_json:
+        show_json({"dataset": card.name, "folder": str(folders.datasets)})
+    else:
+        out.print(f"{card.name} is ready in {folders.datasets}.", soft_wrap=True)
+
+
+def _argument(setting: str) -> tuple[str, int | float]:
+    """("size", 64) of "size=64"."""
+    name, _, text = setting.partition("=")
+    try:
+        return name, int(text) if text.lstrip("-").isdecimal() else float(text)
+    except ValueError as error:
+        raise UsageProblem(f"--set {setting} is not of the form NAME=NUMBER, as in --set classes=100.") from error
 
 
 def prepare(card: DatasetCard, folders: Folders, arguments: dict[str, Any], source: Path | None = None) -> None:
@@ -64,10 +84,12 @@ def prepare(card: DatasetCard, folders: Folders, arguments: dict[str, Any], sour
         DataError: a corrupt or incomplete download, or a missing package.
     """
     if card.fetch is not None:
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         with Progress(*columns, console=out, disable=not out.is_terminal) as bars:
             task = bars.add_task(card.name, total=card.size_bytes or None)
-            local = {} if source is None else {"source": source}
+            resolved = card.resolve(arguments)
+            local: dict[str, Any] = {} if source is None else {"source": source}
+            local |= {name: resolved[name] for name in card.fetch_arguments}
             catalog.load(card.fetch)(
                 folders.datasets, lambda done, total: bars.update(task, completed=done, total=total or None), **local
             )

@@ -1,4 +1,4 @@
-"""What a data set hands to training: three disjoint parts in plain numpy arrays.
+"""What a data set hands to training: three disjoint parts in plain numpy arrays, or in files that numpy maps.
 
 The validation part chooses; the test part is touched once, by the final runs, and never chooses anything. Validation is
 cut from the training part before any augmentation.
@@ -15,15 +15,19 @@ from sparseift.records import DataShape
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """Labelled images.
+    """Labelled images, in memory or in a file.
 
     Attributes:
-        pixels: (N, C, H, W) uint8, unnormalised.
+        pixels: (N, C, H, W) uint8, unnormalised. H and W may exceed the model's input by the same number of pixels; it
+            is then a crop of them. A memory map of a whole file (`np.load(path, mmap_mode="r")`) is never read as a
+            whole: training reads it batch by batch.
         labels: (N,) int64 classes.
+        rows: (N,) ascending: which images of `pixels` these are, where several parts lie in one file; None: all.
     """
 
     pixels: NDArray[np.uint8]
     labels: NDArray[np.int64]
+    rows: NDArray[np.intp] | None = None
 
 
 @dataclass(frozen=True, slots=True)

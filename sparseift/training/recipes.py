@@ -23,7 +23,7 @@ def _between(default: float, low: float, high: float) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class VisionRecipe:
-    """SGD with Nesterov momentum on randomly cropped and flipped images (CIFAR, as the official code trains).
+    """SGD with momentum on randomly cropped and flipped images (by default CIFAR's, as the official code trains).
 
     Attributes:
         epochs: passes over the training images; an incomplete last batch is dropped and reshuffled.
@@ -34,6 +34,8 @@ class VisionRecipe:
         weight_decay: on weights; on norms and biases too where `decay_norms_and_biases`.
         label_smoothing: in [0, 1).
         crop_padding_fraction: of the image's side (.125 is 4 pixels of 32); 0 crops nothing.
+        resized_crop_area: where not 0, crops of random area and aspect are resized, and nothing is padded: the smallest
+            area as a fraction of the image's (.08 for ImageNet, `sparseift.training.crops`).
         flip: mirror half of the images, where the data set says that mirror images keep their class.
         bf16: autocast to bfloat16 on CUDA; CPU always computes in float32.
         compile: torch.compile the forward pass.
@@ -53,6 +55,7 @@ class VisionRecipe:
     milestone_factor: float = _between(0.2, 1e-6, 1.0)
     label_smoothing: float = _between(0.0, 0.0, 0.99)
     crop_padding_fraction: float = _between(0.125, 0.0, 0.5)
+    resized_crop_area: float = _between(0.0, 0.0, 1.0)
     flip: bool = True
     bf16: bool = True
     compile: bool = False

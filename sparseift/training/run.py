@@ -17,7 +17,7 @@ from sparseift.flops import count, nonzero_flops
 from sparseift.masks.schedules import SEARCHABLE_METHODS, MaskSchedule
 from sparseift.masks.state import masks_of, sparsity_of
 from sparseift.records import Progress, TrialResult, TrialSpec, derive_seed
-from sparseift.training import language, vision
+from sparseift.training import language, layers, vision
 from sparseift.training.journal import Journal, Outlets, Stopped
 from sparseift.training.recipes import LanguageRecipe, VisionRecipe, resolve
 from sparseift.training_flops import training_flops
@@ -112,6 +112,7 @@ def _run(trial: TrialSpec, data_folder: Path, device: torch.device, outlets: Out
 
     # The training.
     splits = _load(dataset.load, data_folder, tuple(dataset_arguments.items()))
+    layers.write(outlets.folder, 0, layers.table(model, count(model, example_of(shape))))  # for those who look on
     journal = Journal(recipe, total_steps, flops_after, outlets, trial.to_json(), is_sparse=is_sparse)
     torch.manual_seed(derive_seed(trial.seed, "dropout"))
     settings: dict[str, Any] = {
@@ -128,6 +129,7 @@ def _run(trial: TrialSpec, data_folder: Path, device: torch.device, outlets: Out
 
     # What was trained, counted again on the model as it now is.
     counted = count(model, example_of(shape))
+    layers.write(outlets.folder, total_steps, layers.table(model, counted))  # dynamic masks have moved between layers
     masks = masks_of(model)
     parameters = sum(p.numel() for p in model.parameters())
     zeros = sum(mask.numel() - int(torch.count_nonzero(mask)) for mask in masks.values())

@@ -102,3 +102,25 @@ def test_a_rung_below_zero_is_refused() -> None:
     spec = JobSpec("ladder", Named("mlp"), Named("digits"), ("sparse_wide",), Space(sparsities=(0.5,)), ladder=(-1.0,))
     with pytest.raises(InvalidValue, match=r"-1\.0; it must be a positive FLOP multiple"):
         make_plan(spec)
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "ladder", "words"),
+    [  # widths next to 8 are 7, 9 and 10; of a gpt multiples of its four heads
+        (
+            Named("resnet", {"width": 8}),
+            "digits",
+            (1.1, 2.0),
+            "×1.1 and the dense baseline are one .*, of width 8 and 1",
+        ),
+        (Named("resnet", {"width": 8}), "digits", (1.41, 1.5), "×1.5 and ×1.41 are one .*, of width 10 and 1.5"),
+        (Named("resnet", {"width": 8}), "digits", (2.0, 2.0), "×2 and ×2 are one dense model"),
+        (Named("gpt", {"width": 128, "heads": 4}), "sotu", (1.01,), "×1.01 and the dense baseline .*, of width 128"),
+    ],
+)
+def test_rungs_that_are_one_model_are_refused_by_their_width(
+    model: Named, data: str, ladder: tuple[float, ...], words: str
+) -> None:
+    spec = JobSpec("ladder", model, Named(data), ("sparse_wide",), Space(sparsities=(0.5,)), ladder=ladder)
+    with pytest.raises(InvalidValue, match=words):
+        make_plan(spec)

@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from importlib.resources import files
 from typing import Any
 
 import pytest
+import yaml
 
 from sparseift.errors import InvalidValue, UnknownName
 from sparseift.training.recipes import LanguageRecipe, VisionRecipe, resolve
@@ -17,6 +19,27 @@ def test_vision_defaults_are_those_of_the_official_cifar_recipe() -> None:
     assert recipe.total_steps(50_000) == 200 * 390
     assert recipe.learning_rate_at(60 * 390 - 1, 78_000) == 0.1
     assert recipe.learning_rate_at(60 * 390, 78_000) == pytest.approx(0.02)
+
+
+@pytest.mark.parametrize("name", ["imagenet-resnet18", "imagenet-resnet34"])
+def test_the_imagenet_presets_train_as_the_official_code_does(name: str) -> None:
+    job = yaml.safe_load((files("sparseift.presets") / f"{name}.yaml").read_text("utf-8"))
+    recipe = resolve("images", job["training"])
+    assert isinstance(recipe, VisionRecipe)
+    assert (recipe.epochs, recipe.batch_size, recipe.learning_rate, recipe.momentum) == (90, 256, 0.256, 0.875)
+    assert (recipe.nesterov, recipe.weight_decay, recipe.decay_norms_and_biases) == (False, 2**-15, False)
+    assert (recipe.label_smoothing, recipe.resized_crop_area, recipe.flip, recipe.bf16) == (0.1, 0.08, True, True)
+    total = recipe.total_steps(1_268_356)
+    assert recipe.learning_rate_at(0, total) == 0.256
+    assert recipe.learning_rate_at(total // 2, total) == pytest.approx(0.128)
+    assert recipe.learning_rate_at(total - 1, total) == pytest.approx(0.0, abs=1e-8)
+    space = job["space"]
+    assert (space["delta_t_steps"], space["drop_fraction"], space["t_end_fraction"]) == (
+        [100] * 2,
+        [0.3] * 2,
+        [0.75] * 2,
+    )
+    assert (space["methods"], space["anneals"], space["distributions"]) == (["rigl"], ["cosine"], ["uniform"])
 
 
 def test_language_warms_up_and_falls_to_a_tenth() -> None:
@@ -46,6 +69,7 @@ def test_json_becomes_the_fields_types() -> None:
         ("images", {"milestone_fractions": [0.5, 0.3]}, "must rise within"),
         ("images", {"milestone_fractions": [1.0]}, "must rise within"),
         ("images", {"milestone_fractions": 0.5}, "must be a list of numbers"),
+        ("images", {"resized_crop_area": 1.1}, r"resized_crop_area is 1.1; it must lie in \[0"),
         ("images", {"momentum": 0}, "with nesterov it must be positive"),
         ("text", {"steps": -1}, "steps is -1"),
         ("text", {"steps": float("inf")}, "steps is inf; it must be an integer"),

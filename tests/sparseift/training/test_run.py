@@ -1,5 +1,6 @@
 """Whole trials: reproducible, interruptible, honest about what they cost."""
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -217,7 +218,9 @@ def test_checkpoints_are_kept_evenly(tmp_path: Path, data_folder: Path) -> None:
     spec = trial("text", "dense", 0.0, None, training={**LANGUAGE, "checkpoints": 4})
     result = heard.run(spec, data_folder, tmp_path)
     assert [step for step, _ in heard.saves] == [6, 12, 18, 24]
-    assert len(list(tmp_path.iterdir())) == checkpoint.KEPT
+    assert len(list(tmp_path.glob("step-*"))) == checkpoint.KEPT
+    layers = json.loads((tmp_path / "layers.json").read_text())
+    assert sum(row["flops"] for row in layers["layers"]) > 0
     # From the very last one there is nothing to train, and the same answer.
     again = Recorder()
     repeated = again.run(spec, data_folder, tmp_path, resume_from=heard.saves[-1][1])
