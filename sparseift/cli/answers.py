@@ -48,7 +48,10 @@ def curve(
     as_json: AsJson = False,
     api: Api = DEFAULT_API,
 ) -> None:
-    """Draw a job's iso-FLOP curve in the terminal, or save it as a file; the HTML file needs no network."""
+    """Draw a job's iso-FLOP curve in the terminal, or save it as a file; the HTML file needs no network.
+
+    With --json, the curve itself, or else the names of the files that were saved.
+    """
     named: tuple[tuple[Path | None, CurveFormat], ...] = ((csv, "csv"), (svg, "svg"), (png, "png"), (html, "html"))
     files = [(path, file_format(path)) for path in save or ()]
     files += [(writable(path), wanted) for path, wanted in named if path is not None]
@@ -57,13 +60,16 @@ def curve(
         if files:
             for path, wanted in files:
                 save_curve(client, job_id, path, wanted)
-                out.print(f"Saved {path}", highlight=False, soft_wrap=True)
+                if not as_json:
+                    out.print(f"Saved {path}", soft_wrap=True)
+            if as_json:
+                show_json({"job": job_id, "files": [str(path) for path, _ in files]})
             return
         found = client.curve(job_id)
     if as_json:
         show_json(found)
         return
-    out.print(found["headline"], highlight=False)
+    out.print(found["headline"])
     out.print(draw(found, min(WIDEST, out.width)))
     out.print(curve_table(found))
 
@@ -75,10 +81,10 @@ def show_answer(found: Json, console: Console) -> None:
 
 
 def _show_best(found: Json, console: Console) -> None:
-    console.print(found["headline"], highlight=False)
+    console.print(found["headline"])
     console.print(best_table(found))
     for line in (*best_notes(found), *found["remarks"]):
-        console.print(line, highlight=False)
+        console.print(line)
 
 
 def file_format(path: Path) -> CurveFormat:

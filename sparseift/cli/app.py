@@ -106,5 +106,5 @@ def main() -> None:
     try:
         app()
     except SparseIFTError as error:
-        err.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+        err.print(str(error), style="red", soft_wrap=True)
         sys.exit(exit_code(error))

@@ -81,7 +81,7 @@ def check(
         if as_json:
             show_json(document.document)
         else:
-            out.print(f"{file} has the form of a job; its sizes are for the service to solve.", highlight=False)
+            out.print(f"{file} has the form of a job; its sizes are for the service to solve.")
         return
     with connect(api) as client:
         try:
@@ -92,7 +92,7 @@ def check(
         show_json(answer)
         return
     total = answer["planned_trials"]["total"]
-    out.print(f"{file} is a job that the service takes: {total} trials.", highlight=False)
+    out.print(f"{file} is a job that the service takes: {total} trials.")
 
 
 def unknown_here(document: jobfile.JobFile) -> list[str]:
@@ -136,6 +136,7 @@ def init(
         str | None, typer.Option("--preset", metavar="NAME", help="Start from a preset of `sparseift presets`.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write a commented job file to start from."""
     source = STARTER if preset_name is None else preset(preset_name)
@@ -145,7 +146,10 @@ def init(
         file.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
     except OSError as error:
         raise UsageProblem(f"{file} cannot be written: {error.strerror}.") from error
-    out.print(f"Wrote {file}. Next: sparseift submit {file} --dry-run", highlight=False, soft_wrap=True)
+    if as_json:
+        show_json({"files": [str(file)]})
+        return
+    out.print(f"Wrote {file}. Next: sparseift submit {file} --dry-run", soft_wrap=True)
 
 
 def list_presets(as_json: AsJson = False) -> None:

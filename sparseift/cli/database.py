@@ -12,14 +12,14 @@ UPGRADE_EXAMPLES = examples(
 CHECK_EXAMPLES = examples("sparseift db check", "sparseift db check --data /data/sparseift")
 
 
-def upgrade(data: Data = DEFAULT_DATA, database: Database = None) -> None:
+def upgrade(data: Data = DEFAULT_DATA, database: Database = None, as_json: AsJson = False) -> None:
     """Make the database, or bring it to this version; what is in it stays."""
     folders = Folders(data)
     if database is None:
         folders.create()
     url = database or folders.database
     programs.reach("store.migrate:upgrade")(url)
-    _say_revision(url)
+    _say_revision(url, as_json)
 
 
 def check(data: Data = DEFAULT_DATA, database: Database = None, as_json: AsJson = False) -> None:
@@ -27,7 +27,7 @@ def check(data: Data = DEFAULT_DATA, database: Database = None, as_json: AsJson 
     _say_revision(database or Folders(data).database, as_json)
 
 
-def _say_revision(url: str, as_json: bool = False) -> None:
+def _say_revision(url: str, as_json: bool) -> None:
     opened: Any = programs.reach("store.sessions:Database")(url)
     try:
         programs.reach("store.migrate:check_revision")(opened)
@@ -37,4 +37,4 @@ def _say_revision(url: str, as_json: bool = False) -> None:
     if as_json:
         show_json({"revision": revision})
         return
-    out.print(f"The database is at revision {revision}, as this version needs it.", highlight=False)
+    out.print(f"The database is at revision {revision}, as this version needs it.")

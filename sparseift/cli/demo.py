@@ -11,7 +11,6 @@ from shutil import which
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from sparseift import catalog
 from sparseift.cli import jobfile
@@ -20,7 +19,7 @@ from sparseift.cli.data import prepare
 from sparseift.cli.failures import UsageProblem, job_exit_code
 from sparseift.cli.folders import Folders
 from sparseift.cli.follow import Follower
-from sparseift.cli.options import DEFAULT_DATA, Data, err, examples, out
+from sparseift.cli.options import DEFAULT_DATA, Data, console, err, examples, out
 from sparseift.cli.placing import Placing
 from sparseift.cli.ports import free_port
 from sparseift.cli.signals import interruptible
@@ -58,27 +57,27 @@ def demo(
         with stack, Client(stack.api) as client:
             found = submitted(client, document)
             job_id = str(found["id"])
-            out.print(f"{_begun(found)} ({stack.api}; logs are in {folders.logs}).", highlight=False, soft_wrap=True)
+            out.print(f"{_begun(found)} ({stack.api}; logs are in {folders.logs}).", soft_wrap=True)
             ended = Follower(client, job_id, out, look_after=stack.watch).run()
             answer = client.curve(job_id)
             show_answer(answer, out)
             if ended["state"] != "succeeded":
-                err.print(f"The job is {ended['state']}: {ended['message']}", style="red", highlight=False)
+                err.print(f"The job is {ended['state']}: {ended['message']}", style="red")
                 raise typer.Exit(job_exit_code(ended["state"]))
             for name in ("curve.html", "curve.png"):
                 save_curve(client, job_id, output / name, "html" if name.endswith("html") else "png")
-                out.print(f"Saved {output / name}", highlight=False, soft_wrap=True)
+                out.print(f"Saved {output / name}", soft_wrap=True)
             with (output / "answer.txt").open("w", encoding="utf-8") as file:
-                show_answer(answer, Console(file=file, width=80))
+                show_answer(answer, console(file=file, width=80))
             if out.is_terminal if serve_on is None else serve_on:
-                out.print(f"Notebook  {stack.notebooks}/?job={job_id}   (Ctrl-C ends)", highlight=False)
+                out.print(f"Notebook  {stack.notebooks}/?job={job_id}   (Ctrl-C ends)")
                 stack.watch_for_ever()
         program = "sparseift" if which("sparseift") else sys.argv[0]  # `make` calls it by its path in .venv
         command = shlex.join([program, "serve", "--data", str(data)])
-        out.print(f"Serve the results again: {command}", highlight=False, soft_wrap=True)
-        out.print(f"Notebook then: http://127.0.0.1:8001/?job={job_id}", highlight=False, soft_wrap=True)
+        out.print(f"Serve the results again: {command}", soft_wrap=True)
+        out.print(f"Notebook then: http://127.0.0.1:8001/?job={job_id}", soft_wrap=True)
         return
-    out.print("Stopped; what was trained is in the data folder.", highlight=False)
+    out.print("Stopped; what was trained is in the data folder.")
 
 
 def submitted(client: Client, document: jobfile.JobFile) -> Json:

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 
 import typer
+from rich.text import Text
 
 from sparseift.cli.checks import Level, all_findings
 from sparseift.cli.failures import FAILED
@@ -13,7 +14,9 @@ DOCTOR_EXAMPLES = examples(
     "sparseift doctor",
     "sparseift doctor --data /data/sparseift --database postgresql+psycopg://me@dbhost/sparseift --json",
 )
-MARKS: dict[Level, str] = {"ok": "[green]✓[/]", "note": "·", "warning": "[yellow]![/]", "problem": "[red]✗[/]"}
+MARKS: dict[Level, tuple[str, str]] = {  # with their colours
+    "ok": ("✓", "green"), "note": ("·", ""), "warning": ("!", "yellow"), "problem": ("✗", "red")
+}  # fmt: skip
 
 
 def doctor(
@@ -28,15 +31,15 @@ def doctor(
     for finding in all_findings(folders, database or folders.database, api):
         found.append(finding)
         if not as_json:
-            out.print(f"{MARKS[finding.level]} {finding.name:<12}", end=" ")
-            out.print(finding.text, highlight=False, markup=False, soft_wrap=True)
+            out.print(Text.assemble(MARKS[finding.level], f" {finding.name:<12}"), end=" ")
+            out.print(finding.text, soft_wrap=True)
             if finding.advice and finding.level != "ok":
-                out.print(f"{'':15}→ {finding.advice}", highlight=False, markup=False, soft_wrap=True)
+                out.print(f"{'':15}→ {finding.advice}", soft_wrap=True)
     problems = sum(finding.level == "problem" for finding in found)
     if as_json:
         show_json([asdict(finding) for finding in found])
     else:
         shown = f"{problems} {'problem' if problems == 1 else 'problems'}" if problems else "Nothing is wrong"
-        out.print(f"{shown}.", highlight=False)
+        out.print(f"{shown}.")
     if problems:
         raise typer.Exit(FAILED)

@@ -1,6 +1,8 @@
-"""What the commands' exit codes mean, and the error behind exit code 2."""
+"""What the commands' exit codes mean, the error behind exit code 2, and how to go on after a lost answer."""
 
-from sparseift.client import Unreachable
+import shlex
+
+from sparseift.client import DEFAULT_URL, ApiError, Unreachable
 from sparseift.errors import InvalidValue, SparseIFTError, UnknownName
 
 OK = 0
@@ -31,6 +33,19 @@ def exit_code(error: SparseIFTError) -> int:
     if isinstance(error, UsageProblem | UnknownName | InvalidValue):
         return USAGE
     return UNREACHABLE if isinstance(error, Unreachable) else FAILED
+
+
+def to_go_on(error: ApiError, api: str, *words: str) -> ApiError:
+    """The error, with the command that finds a job which may have been made although its answer was lost.
+
+    Args:
+        api: the service's address. words: of the command that was said, without its key.
+    """
+    if not error.idempotency_key:
+        return error
+    where = [] if api == DEFAULT_URL else ["--url", api]
+    line = shlex.join(["sparseift", *words, "--key", error.idempotency_key, *where])
+    return error.saying(f"{error}\nGo on with: {line}")
 
 
 def job_exit_code(state: str) -> int:

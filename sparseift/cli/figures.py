@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rich.text import Text
+
 MARKS = {  # family -> (filled, hollow, colour): colour and shape, so that neither alone must be told apart
     "sparse_wide": ("●", "○", "#56b4e9"),
     "sparse_parallel": ("■", "□", "#e69f00"),
@@ -81,7 +83,6 @@ def size(n: float) -> str:
     return f"{flops(n).removesuffix('FLOP')}B"
 
 
-def state(name: str) -> str:
-    """A state in its colour, as rich markup."""
-    style = STATE_STYLES.get(name)
-    return f"[{style}]{name}[/]" if style else name
+def state(name: str) -> Text:
+    """A state in its colour."""
+    return Text(name, STATE_STYLES.get(name, ""))

@@ -41,16 +41,23 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A .csv or .parquet file; without it, CSV on stdout.")
     ] = None,
+    as_json: AsJson = False,
     api: Api = DEFAULT_API,
 ) -> None:
-    """Export all trials of a job, or all their reports, as CSV or Parquet; a stream, however many there are."""
+    """Export all trials of a job, or all their reports, as CSV or Parquet; a stream, however many there are.
+
+    With --json, which needs --output, says what was saved.
+    """
+    if as_json and output is None:
+        raise UsageProblem("--json says what was saved; name the file with --output.")
     if what not in ("trials", "reports"):
         raise UsageProblem(f"--what is {what}; it must be trials or reports.")
     if output is not None and output.suffix not in FORMATS:
         raise UsageProblem(f"{output} has no known suffix; rows are exported as {' or '.join(FORMATS)}.")
     form = "csv" if output is None else FORMATS[output.suffix]
     with connect(api) as client:
-        pieces = client.export(resolve(client, job), what, form)  # type: ignore[arg-type]  # checked above
+        job_id = resolve(client, job)
+        pieces = client.export(job_id, what, form)  # type: ignore[arg-type]  # checked above
         if output is None:
             _to_stdout(pieces)
             return
@@ -63,7 +70,10 @@ def export(
             raise UsageProblem(f"{output} cannot be written: {error.strerror}.") from error
         finally:
             partial.unlink(missing_ok=True)
-    out.print(f"Saved {output} ({size:,} bytes)", highlight=False, soft_wrap=True)
+    if as_json:
+        show_json({"job": job_id, "files": [str(output)]})
+    else:
+        out.print(f"Saved {output} ({size:,} bytes)", soft_wrap=True)
 
 
 def _to_stdout(pieces: Iterator[bytes]) -> None:
@@ -112,7 +122,7 @@ def download(
         show_json({"trial": chosen, "files": [str(path) for path in paths]})
         return
     for path in paths:
-        out.print(f"Saved {path} ({path.stat().st_size:,} bytes)", highlight=False, soft_wrap=True)
+        out.print(f"Saved {path} ({path.stat().st_size:,} bytes)", soft_wrap=True)
 
 
 def best_trial(client: Client, job_id: str, family: str | None) -> int:
@@ -167,7 +177,7 @@ def _fetched(client: Client, job_id: str, number: int, file: Json, folder: Path)
     """
     path = folder / PurePosixPath(file["name"]).name
     partial = path.with_name(f".{path.name}.{(file['sha256'] or str(file['bytes']))[:16]}.partial")
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=out, disable=not out.is_terminal, transient=True) as bars:
         task = bars.add_task(path.name, total=file["bytes"])
         for left in reversed(range(TRIES)):

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from sparseift.cli import figures
 from sparseift.cli.connection import connect
@@ -56,7 +56,7 @@ def release(
     if as_json:
         show_json(found)
     else:
-        out.print(f"{found['slot']} is {found['state']}.", highlight=False, markup=False)
+        out.print(f"{found['slot']} is {found['state']}.")
 
 
 def worker_table(found: Iterable[Json]) -> Table:
@@ -68,8 +68,8 @@ def worker_table(found: Iterable[Json]) -> Table:
         seen = datetime.now(UTC) - datetime.fromisoformat(worker["last_seen_at"])
         ago = f"{figures.duration(max(0.0, seen.total_seconds()))} ago"
         state = worker["state"]
-        name, styled = escape(worker["name"]), f"[{STYLES[state]}]{state}[/]"
-        table.add_row(name, styled, worker["engine"], shown, ago, worker["job"] or "")
+        styled = Text(state, STYLES.get(state, ""))
+        table.add_row(worker["name"], styled, worker["engine"], shown, ago, worker["job"] or "")
     return table
 
 
@@ -87,6 +87,5 @@ def slot_table(found: Iterable[Json]) -> Table:
             until = datetime.fromisoformat(bad["until"]).astimezone().strftime("%H:%M:%S")
             what = f"{bad['losses']} losses in a row, until {until}: {bad['message']}"
         state = slot["state"]
-        styled = f"[{STYLES[state]}]{state}[/]" if state in STYLES else state
-        table.add_row(escape(slot["slot"]), styled, escape(slot["worker"] or "–"), escape(what))
+        table.add_row(slot["slot"], Text(state, STYLES.get(state, "")), slot["worker"] or "–", what)
     return table

@@ -17,7 +17,9 @@ from sparseift.cli.figures import duration, number, percent
 from sparseift.cli.tables import standing_table, trial_name
 from sparseift.client import ApiError, Client, Json, is_away
 
+POLL_S = 1.0  # between looks, of two or three requests each: several may follow with one token, which has 20 a second
 SILENCE_S = 3.0  # a job that is queued for longer is told what it waits for
+QUEUE_POLL_S = 10.0  # between looks at the queue, each of which lists every open job
 ENDED = ("succeeded", "failed", "cancelled")
 UNENDED = ("queued", "running", "stopping")
 TOLD = ("trial.complete", "trial.failed", "trial.infeasible", "trial.pruned", "trial.cancelled")
@@ -30,19 +32,22 @@ class Follower:
 
     Attributes:
         look_after: called at each look, for a caller that has children to watch.
-        poll_s: seconds between looks; patience_s: seconds that the service may be away before following ends.
+        poll_s: seconds between looks; queue_poll_s: between looks at the jobs before this one.
+        patience_s: seconds that the service may be away before following ends.
     """
 
     client: Client
     job_id: str
     console: Console
     look_after: Callable[[], None] = lambda: None
-    poll_s: float = 0.5
+    poll_s: float = POLL_S
     silence_s: float = SILENCE_S
+    queue_poll_s: float = QUEUE_POLL_S
     patience_s: float = 60.0
     last_event: int = 0
     away_since: float | None = None  # monotonic seconds
     queued_since: float | None = None  # monotonic seconds
+    queue_seen_at: float | None = None  # monotonic seconds
     waits_for: str = ""  # the last sentence about it
     bars: Progress | None = None
     whole: TaskID | None = None
@@ -114,9 +119,12 @@ class Follower:
         if job["state"] != "queued":
             self.queued_since = None
             return
-        self.queued_since = self.queued_since or time.monotonic()
-        if time.monotonic() - self.queued_since < self.silence_s:
+        now = time.monotonic()
+        self.queued_since = self.queued_since or now
+        is_fresh = self.queue_seen_at is not None and now - self.queue_seen_at < self.queue_poll_s
+        if now - self.queued_since < self.silence_s or is_fresh:
             return
+        self.queue_seen_at = now
         sentence = self._waits_for()
         if sentence != self.waits_for:
             self.waits_for = sentence
@@ -124,7 +132,7 @@ class Follower:
 
     def _waits_for(self) -> str:
         """Workers take higher priorities first, then older jobs, and ids rise with time. A paused job is passed by."""
-        others = [job for state in UNENDED for job in self.client.jobs(state)]
+        others = list(self.client.jobs(UNENDED))
         mine = next((_rank(job) for job in others if job["id"] == self.job_id), (0, self.job_id))
         before = sum(_rank(job) < mine for job in others)
         if before:
@@ -139,7 +147,7 @@ class Follower:
         return f"{text}. {trial['message']}".rstrip()
 
     def _print(self, line: str) -> None:
-        self.console.print(line, highlight=False, markup=False, soft_wrap=not self.console.is_terminal)
+        self.console.print(line, soft_wrap=not self.console.is_terminal)
 
     def _move_bars(self, job: Json) -> None:
         assert self.bars is not None
@@ -190,9 +198,9 @@ def _note(job: Json) -> str:
 
 def _bars(console: Console) -> Progress:
     return Progress(
-        TextColumn("{task.description}", table_column=Column(min_width=26, no_wrap=True)),
+        TextColumn("{task.description}", markup=False, table_column=Column(min_width=26, no_wrap=True)),
         BarColumn(bar_width=24),
-        TextColumn("{task.fields[note]}", table_column=Column(ratio=1)),
+        TextColumn("{task.fields[note]}", markup=False, table_column=Column(ratio=1)),
         console=console,
         transient=True,
     )

@@ -10,7 +10,7 @@ from sparseift.cli.failures import UsageProblem
 from sparseift.cli.marks import Field, Place, place, places, shown
 from sparseift.cli.schema import complaints, known_fields
 from sparseift.cli.suggest import did_you_mean
-from sparseift.client import ApiError, Json
+from sparseift.client import ApiError, Json, is_away
 
 REQUIRED = ("model", "dataset")
 MAPPINGS: tuple[Field, ...] = ((), ("model",), ("dataset",), ("space",), ("budget",))
@@ -46,11 +46,13 @@ class JobFile:
 
     def placed(self, error: ApiError) -> ApiError:
         """The service's complaint, with where each field that it names comes from, and what may have been meant."""
+        if is_away(error):
+            return error  # which the file is not to blame for
         if not error.errors:
-            return ApiError(f"{self.path}: {error}", error.status, error.code, problem=error.problem)
+            return error.saying(f"{self.path}: {error}")
         meant = did_you_mean(error.problem.get("name", ""), error.problem.get("known") or ())
         sentences = [f"{self.where(tuple(e['field'].split('.')))}: {e['message']}{meant}" for e in error.errors]
-        return ApiError("\n".join(sentences), error.status, error.code, error.errors, problem=error.problem)
+        return error.saying("\n".join(sentences))
 
     def complaints(self) -> list[str]:
         """What is wrong with it as far as the schema knows, each with its place; a correct file has none."""

@@ -1,9 +1,9 @@
 """`sparseift status`, `list`, `trials` and `trial`: what is known of jobs."""
 
-from itertools import islice
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from sparseift.cli.connection import connect
 from sparseift.cli.failures import UsageProblem
@@ -36,7 +36,7 @@ def resolve(client: Client, job: str) -> str:
     """
     if job != "last":
         return job
-    newest = next(client.jobs(), None)
+    newest = next(client.jobs(limit=1), None)
     if newest is None:
         raise UsageProblem("There is no job yet; submit one with `sparseift submit FILE.yaml`.")
     return str(newest["id"])
@@ -49,27 +49,27 @@ def status(job: JobId = "last", as_json: AsJson = False, api: Api = DEFAULT_API)
     if as_json:
         show_json(found)
         return
-    out.print(f"{found['id']}  {found['name']}", highlight=False)
-    out.print(state_text(found), highlight=False)
-    out.print(f"Trials   {counts_text(found['trials'])}; {planned_text(found)}", highlight=False)
+    out.print(f"{found['id']}  {found['name']}")
+    out.print(state_text(found))
+    out.print(f"Trials   {counts_text(found['trials'])}; {planned_text(found)}")
     if limits := _limits(found):
-        out.print(f"Spent    {limits}", highlight=False)
+        out.print(f"Spent    {limits}")
     if found.get("waiting_for"):
-        out.print(f"Waits    {found['waiting_for']}", highlight=False, style="yellow")
+        out.print(f"Waits    {found['waiting_for']}", style="yellow")
     for slot in found["quarantined"]:
-        out.print(f"Slot     {slot['slot']} is quarantined: {slot['message']}", highlight=False, style="yellow")
+        out.print(f"Slot     {slot['slot']} is quarantined: {slot['message']}", style="yellow")
     if found["eta_seconds"] is not None:
-        out.print(f"Left     about {duration(found['eta_seconds'])}", highlight=False)
+        out.print(f"Left     about {duration(found['eta_seconds'])}")
     if found["labels"]:
         shown = ", ".join(f"{key}={value}" for key, value in found["labels"].items())
-        out.print(f"Labels   {shown}", highlight=False, markup=False)
-    out.print(answer_text(found), highlight=False)
+        out.print(f"Labels   {shown}")
+    out.print(answer_text(found))
 
 
-def state_text(job: Json) -> str:
+def state_text(job: Json) -> Text:
     """The state and why, in the job's words or else by its reason."""
     why = job["message"] or job["reason"].replace("_", " ")
-    return f"State    {state(job['state'])}  {why}".rstrip()
+    return Text.assemble("State    ", state(job["state"]), f"  {why}".rstrip())
 
 
 def answer_text(job: Json) -> str:
@@ -122,7 +122,7 @@ def list_jobs(
     wanted = [":".join(key_value(label)) for label in labels or ()]
     filters = {"name": name, "model": model, "dataset": dataset, "family": family, "label": wanted}
     with connect(api) as client:
-        found = list(islice(client.jobs(state_wanted, archived=archived, sort=sort, **filters), limit or None))
+        found = list(client.jobs(state_wanted, limit=limit or None, archived=archived, sort=sort, **filters))
     if as_json:
         show_json(found)
     elif found:
@@ -164,8 +164,7 @@ def trials(
     filters = {"kind": kinds, "min_sparsity": least, "max_sparsity": most, "sort": sort}
     with connect(api) as client:
         job_id = resolve(client, job)
-        pages = client.trials(job_id, state=state_wanted, family=family, **filters)
-        found = list(islice(pages, limit or None))
+        found = list(client.trials(job_id, state=state_wanted, family=family, limit=limit or None, **filters))
         unit = client.job(job_id)["metric"]["unit"]
     if as_json:
         show_json(found)
@@ -188,7 +187,7 @@ def trial(
             return
         unit = client.job(job_id)["metric"]["unit"]
     for line in trial_lines(found, unit):
-        out.print(line, highlight=False, markup=False)
+        out.print(line)
     out.print(attempt_table(found["attempts"]))
     if found["reports"]:
         out.print(report_table(found["reports"], unit))

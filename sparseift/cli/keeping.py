@@ -39,7 +39,7 @@ def label(
         show_json(found)
         return
     shown = ", ".join(f"{key}={value}" for key, value in found["labels"].items()) or "no labels"
-    out.print(f"{found['id']} ({found['name']}): {shown}", highlight=False, markup=False)
+    out.print(f"{found['id']} ({found['name']}): {shown}")
 
 
 def _change(text: str) -> tuple[str, str | None]:
@@ -64,6 +64,7 @@ def unarchive(jobs: Jobs, as_json: AsJson = False, api: Api = DEFAULT_API) -> No
 def delete(
     jobs: Jobs,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
     api: Api = DEFAULT_API,
 ) -> None:
     """Delete ended jobs with their trials, reports and files, for ever. Asks first."""
@@ -72,8 +73,10 @@ def delete(
         for job in found:
             trials = sum(job["trials"].values())
             question = f"Delete {job['id']} ({job['name']}, {job['state']}, {trials} trials) for ever?"
-            if not yes and not typer.confirm(question):
-                out.print(f"{job['id']} is kept.", highlight=False)
-                continue
-            client.delete(job["id"])
-            out.print(f"{job['id']} is deleted.", highlight=False)
+            is_deleted = yes or typer.confirm(question, err=as_json)
+            if is_deleted:
+                client.delete(job["id"])
+            if as_json:
+                show_json({"id": job["id"], "deleted": is_deleted})
+            else:
+                out.print(f"{job['id']} is {'deleted' if is_deleted else 'kept'}.")

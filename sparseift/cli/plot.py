@@ -1,4 +1,7 @@
-"""The iso-FLOP curve drawn with characters: validation metric against sparsity, dense as a rule with its interval."""
+"""The iso-FLOP curve drawn with characters: validation metric against sparsity, dense as a rule with its interval.
+
+Larger dense models are dashed rules.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -52,24 +55,35 @@ def draw(curve: Json, columns: int) -> Text:
     points, dense, unit = curve["points"], curve["dense"], curve["metric"]["unit"]
     if not points:
         return Text("There is no sparse point to draw yet.")
+    estimates = [*points, *([dense] if dense else [])]
+    ladder = _near(curve.get("ladder", ()), estimates)  # an older service tells of none
     canvas = Canvas(
         max(NARROWEST, columns - MARGIN),
         _range([p["sparsity"] for p in points], least=0.1),
-        _values([*points, *([dense] if dense else [])]),
+        _values(estimates, ladder),
     )
     if dense:
         _draw_dense(canvas, dense)
+    for rung in ladder:
+        _draw_rung(canvas, rung)
     for point in sorted(points, key=lambda p: (p["leads"], p["is_best"])):
         _draw_point(canvas, point)
     better = "higher" if curve["metric"]["direction"] == "maximize" else "lower"
     title = Text(f"validation {curve['metric']['name'].replace('_', ' ')}, {unit}; {better} is better")
     plot = _plot_lines(canvas, unit)
-    return Text("\n", no_wrap=True).join([title, *plot, *_x_labels(canvas, points), _legend(points, dense)])
+    return Text("\n", no_wrap=True).join([title, *plot, *_x_labels(canvas, points), _legend(points, dense, ladder)])
 
 
-def _values(estimates: list[Json]) -> tuple[float, float]:
+def _near(ladder: Iterable[Json], estimates: list[Json]) -> list[Json]:
+    """The larger dense models that do not stretch the range of the others to more than twice itself on a side."""
+    means = [e["mean"] for e in estimates]
+    room = max(means) - min(means)
+    return [rung for rung in ladder if min(means) - room <= rung["mean"] <= max(means) + room]
+
+
+def _values(estimates: list[Json], ladder: list[Json]) -> tuple[float, float]:
     """The y range: every mean, and of the intervals what fits beside them; few seeds make intervals very long."""
-    low, high = _range([e["mean"] for e in estimates], least=1e-3)
+    low, high = _range([e["mean"] for e in [*estimates, *ladder]], least=1e-3)
     room = 0.5 * (high - low)
     ends = [v for e in estimates for v in (e["low"], e["high"]) if v is not None]
     return max(low - room, min([low, *ends])), min(high + room, max([high, *ends]))
@@ -88,6 +102,15 @@ def _draw_dense(canvas: Canvas, dense: Json) -> None:
                 canvas.put(row, column, "░", "bright_black")
     for column in range(canvas.width):
         canvas.put(canvas.row(dense["mean"]), column, "─", "bold")
+
+
+def _draw_rung(canvas: Canvas, rung: Json) -> None:
+    """A larger dense model: a dashed rule that ends in its FLOPs over dense's."""
+    row, label = canvas.row(rung["mean"]), f" {rung['flop_multiple']:.3g}×"
+    for column in range(canvas.width):
+        canvas.put(row, column, "╌", "bright_black")
+    for i, character in enumerate(label, start=canvas.width - len(label)):
+        canvas.put(row, i, character, "")
 
 
 def _draw_point(canvas: Canvas, point: Json) -> None:
@@ -131,11 +154,12 @@ def _x_labels(canvas: Canvas, points: Iterable[Json]) -> list[Text]:
     return [Text(f"{blank}└{axis}"), Text(f"{blank} {''.join(labels).rstrip()}")]
 
 
-def _legend(points: Iterable[Json], dense: Json | None) -> Text:
+def _legend(points: Iterable[Json], dense: Json | None, ladder: list[Json]) -> Text:
     text = Text("sparsity, %   ")
     for family in sorted({p["family"] for p in points}):
         filled, _, colour = mark(family)
         text.append(f"{filled} {short(family)}   ", colour)
     text.append("─ dense   " if dense else "")
+    text.append("╌ larger dense models   " if ladder else "")
     text.append("\nhollow: one seed; reversed: best of its family; ·: another mask schedule", "bright_black")
     return text

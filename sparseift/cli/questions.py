@@ -32,7 +32,7 @@ def _answer(api: str, job: str, question: Question, show: Show, as_json: bool, *
         show_json(found)
         return
     for part in show(found):
-        out.print(part, highlight=False, markup=False)
+        out.print(part)
 
 
 def compare(
@@ -207,7 +207,7 @@ def sizes(
         show_json(found)
         return
     for part in _sizes(found):
-        out.print(part, highlight=False, markup=False)
+        out.print(part)
 
 
 def _sizes(found: Json) -> Iterator[RenderableType]:

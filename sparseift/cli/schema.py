@@ -23,7 +23,8 @@ TYPES: Mapping[str, Callable[[Any], bool]] = {
     "string": lambda v: isinstance(v, str),
     "boolean": lambda v: isinstance(v, bool),
     "null": lambda v: v is None,
-    "integer": lambda v: isinstance(v, int) and not isinstance(v, bool),  # the service reads 3.0 as no integer
+    # 3.0 too, as JSON Schema and the service have it
+    "integer": lambda v: isinstance(v, int | float) and not isinstance(v, bool) and v % 1 == 0,
     "number": lambda v: isinstance(v, int | float) and not isinstance(v, bool),
 }
 WORDS = {

@@ -120,16 +120,16 @@ def serve(
         port,
         notebooks_port,
         None if slots == 0 else placing,
-        say=lambda sentence: err.print(sentence, style="yellow", highlight=False),
+        say=lambda sentence: err.print(sentence, style="yellow"),
         access=access,
     )
     with interruptible(), suppress(KeyboardInterrupt), ExitStack() as running:
         with working("Starting…"):
             running.enter_context(stack)
-        out.print(f"API        {stack.api}/openapi.json", highlight=False)
-        out.print(f"Notebooks  {stack.notebooks}", highlight=False)
-        out.print(f"Logs       {folders.logs}", highlight=False, soft_wrap=True)
-        out.print("Ctrl-C ends all of it; the searches go on at the next `sparseift serve`.", highlight=False)
+        out.print(f"API        {stack.api}/openapi.json")
+        out.print(f"Notebooks  {stack.notebooks}")
+        out.print(f"Logs       {folders.logs}", soft_wrap=True)
+        out.print("Ctrl-C ends all of it; the searches go on at the next `sparseift serve`.")
         stack.watch_for_ever()
     out.print("Stopped.")
 

@@ -1,6 +1,5 @@
 """`sparseift submit` and `sparseift follow`: from a job file to its answer."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -11,10 +10,10 @@ from sparseift.cli import jobfile
 from sparseift.cli.answers import show_answer
 from sparseift.cli.check import preset
 from sparseift.cli.connection import connect
-from sparseift.cli.failures import DETACHED, UsageProblem, job_exit_code
+from sparseift.cli.failures import DETACHED, UsageProblem, job_exit_code, to_go_on
 from sparseift.cli.follow import Follower
 from sparseift.cli.jobs import key_value, resolve
-from sparseift.cli.options import DEFAULT_API, Api, AsJson, JobId, err, examples, out, show_json
+from sparseift.cli.options import DEFAULT_API, Api, AsJson, JobId, err, examples, out, show_json, show_json_line
 from sparseift.cli.tables import plan_notes, plan_table
 from sparseift.client import ApiError, Client, Json
 
@@ -48,8 +47,10 @@ def submit(
     """Submit a search from a job file.
 
     Prints the job's id. With --follow, ends with code 4 when the job fails, 5 when it is cancelled, and 130 on Ctrl-C,
-    which only stops the watching: the job goes on.
+    which only stops the watching: the job goes on. With --follow and --json, prints what `follow --json` does.
     """
+    if dry_run and (follow_it or key is not None):
+        raise UsageProblem("--dry-run stores no job, so there is none for --follow or --key; leave it or them out.")
     if (file is None) == (preset_name is None):
         raise UsageProblem("Name a job file, or a preset with --preset; `sparseift init` writes a file to start from.")
     document = jobfile.read(file or preset(str(preset_name)), tuple(settings or ()))
@@ -58,17 +59,19 @@ def submit(
         try:
             answer = client.dry_run(document.document) if dry_run else client.submit(document.document, key)
         except ApiError as error:
-            raise document.placed(error) from error
-        if as_json:
+            words = [str(file)] if file else ["--preset", str(preset_name)]
+            words += [word for setting in settings or () for word in ("--set", setting)]
+            words += [word for label in labels or () for word in ("--label", label)]
+            raise to_go_on(document.placed(error), api, "submit", *words) from error
+        if follow_it:
+            (err if as_json else out).print(f"Submitted {answer['id']} ({answer['name']}).")
+            (stream_to_the_end if as_json else follow_to_the_end)(client, answer["id"])
+        elif as_json:
             show_json(answer)
         elif dry_run:
-            _show_plan(answer)
-        elif follow_it:
-            out.print(f"Submitted {answer['id']} ({answer['name']}).", highlight=False)
+            show_plan(answer)
         else:
-            out.print(answer["id"], highlight=False)
-        if follow_it and not dry_run:
-            follow_to_the_end(client, answer["id"])
+            out.print(answer["id"])
 
 
 def put_labels(document: Json, labels: Iterable[str]) -> None:
@@ -94,11 +97,11 @@ def stream_to_the_end(client: Client, job_id: str) -> None:
     """Prints the events as they happen, over reconnections, and leaves with the job's exit code."""
     try:
         for event in client.follow(job_id):
-            out.print(json.dumps(event), highlight=False, markup=False, soft_wrap=True)
+            show_json_line(event)
     except KeyboardInterrupt:
         raise typer.Exit(DETACHED) from None
     job = client.job(job_id)
-    out.print(json.dumps(job), highlight=False, markup=False, soft_wrap=True)
+    show_json_line(job)
     if code := job_exit_code(job["state"]):
         raise typer.Exit(code)
 
@@ -110,16 +113,16 @@ def follow_to_the_end(client: Client, job_id: str) -> None:
     except KeyboardInterrupt:
         err.print(
             f"Detached; {job_id} goes on. Watch it: sparseift follow {job_id}; end it: sparseift cancel {job_id}.",
-            highlight=False,
         )
         raise typer.Exit(DETACHED) from None
     show_answer(client.curve(job_id), out)
     if job["state"] != "succeeded":
-        err.print(f"{job_id} is {job['state']}: {job['message']}", style="red", highlight=False)
+        err.print(f"{job_id} is {job['state']}: {job['message']}", style="red")
         raise typer.Exit(job_exit_code(job["state"]))
 
 
-def _show_plan(answer: Json) -> None:
+def show_plan(answer: Json) -> None:
+    """A dry run's answer."""
     out.print(plan_table(answer["plan"]))
     for line in plan_notes(answer):
-        out.print(line, highlight=False)
+        out.print(line)

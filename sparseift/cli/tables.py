@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any, Literal
 
 from rich import box
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -31,6 +30,9 @@ def best_table(curve: Json) -> Table:
     table = grid("family", "sparsity", "validation", "test", "against dense", "n")
     if dense:
         table.add_row("─ Dense", "0 %", interval(dense, unit), _test(dense, unit), "", str(len(dense["seeds"])))
+    for rung in curve.get("ladder", ()):  # an older service tells of none
+        larger = f"╌ Dense {rung['flop_multiple']:.3g}×"
+        table.add_row(larger, "0 %", interval(rung, unit), "", "", str(len(rung["seeds"])))
     for answer in curve["best"]:
         point = answer["point"]
         gain = interval(point["gain"], unit, signed=True) if point["gain"] else "–"
@@ -49,28 +51,29 @@ def standing_table(curve: Json) -> Table:
     for answer in curve["best"]:
         point = answer["point"]
         gain = interval(point["gain"], unit, signed=True) if point["gain"] else "–"
-        name = Text.from_markup(_marked(answer["family"]))  # a line printed above without markup redraws this too
-        table.add_row(name, percent(point["sparsity"]), interval(point, unit), gain, str(len(point["seeds"])))
+        table.add_row(
+            _marked(answer["family"]), percent(point["sparsity"]), interval(point, unit), gain, str(len(point["seeds"]))
+        )
     return table
 
 
-def best_notes(curve: Json) -> list[str]:
+def best_notes(curve: Json) -> list[Text]:
     """Below the table: its unit, each winner's mask schedule, its FLOPs, and whether fresh seeds confirmed it."""
     unit = curve["metric"]["unit"]
-    notes = [f"{unit}, ± 95 % interval over n seeds; a difference without one is no gain yet"]
+    notes = [Text(f"{unit}, ± 95 % interval over n seeds; a difference without one is no gain yet")]
     for answer in curve["best"]:
         point = answer["point"]
         seeds = len(point["seeds"])
         fresh = f"confirmed on {seeds} fresh seed" + ("s" if seeds > 1 else "")
         sure = fresh if point["confirmed"] else "provisional"
-        what = f"{_marked(answer['family'])}: {point['schedule']}"
-        notes.append(f"{what}; {point['flop_ratio']:.4f} of dense's FLOPs; {sure}")
+        told = f": {point['schedule']}; {point['flop_ratio']:.4f} of dense's FLOPs; {sure}"
+        notes.append(_marked(answer["family"]).append(told))
     return notes
 
 
-def _marked(family: str) -> str:
+def _marked(family: str) -> Text:
     filled, _, colour = figures.mark(family)
-    return f"[{colour}]{filled}[/] {short(family)}"
+    return Text.assemble((filled, colour), f" {short(family)}")
 
 
 def _test(point: Json, unit: str) -> str:
@@ -132,8 +135,8 @@ def job_table(jobs: Iterable[Json]) -> Table:
     table = grid("job", "state", "submitted", "trials", "name", folded="name")
     for job in jobs:
         submitted = datetime.fromisoformat(job["created_at"]).astimezone().strftime("%Y-%m-%d %H:%M")
-        counts, name = counts_text(job["trials"]), escape(job["name"])
-        table.add_row(job["id"], figures.state(job["state"]), submitted, counts, name)
+        counts = counts_text(job["trials"])
+        table.add_row(job["id"], figures.state(job["state"]), submitted, counts, job["name"])
     return table
 
 
@@ -144,27 +147,33 @@ def counts_text(counts: Mapping[str, int]) -> str:
 
 def plan_table(plan: Json) -> Table:
     """What a job would train: every point with its exact size and what was moved to get there, or why it is refused."""
-    shown = ("family", "nominal", "solved", "FLOPs", "executed", "parameters", "of them not zero", "size")
-    table = grid(*shown, folded="size")
     dense = plan["dense"]
+    ladder = [(point, f" ×{point['flop_ratio']:.3g}") for point in plan.get("ladder", ())]
+    points = [*((point, "") for point in (dense, *plan["points"])), *ladder]
+    # An older service tells of no point's memory, and a narrow terminal has no room for a column of nothing.
+    memory = ("memory",) if any(point.get("training_memory_bytes") is not None for point, _ in points) else ()
+    shown = ("family", "nominal", "solved", "FLOPs", "executed", "parameters", "non-zeros", *memory, "size")
+    table = grid(*shown, folded="size")
     table.title = (
         f"{plan['total_steps']} steps of {plan['batch_size']} samples; dense: {flops(dense['forward_flops'])} forward "
         f"per sample, {flops(plan['dense_training_flops'])} to train"
     )
     table.caption = (
         "FLOPs, executed: forward, per sample, over dense's; as counted without zeros, and as run with masks."
-    )
-    ladder = [(point, f" ×{point['flop_ratio']:.3g}") for point in plan.get("ladder", ())]
-    for point, larger in (*((point, "") for point in (dense, *plan["points"])), *ladder):
+    ) + (" memory: of training, estimated." if memory else "")
+    for point, larger in points:
         label, nominal = short(point["family"]) + larger, percent(point["nominal_sparsity"])
         if point["feasible"]:
-            stored, active = figures.count(point["parameters"]), figures.count(point["nonzero_parameters"])
-            ratio = f"{point['flop_ratio']:.5f}"
             executed = f"{point['executed_flops'] / dense['forward_flops']:.2f}"
-            size = escape(". ".join(filter(None, (point["scale"], point["reason"]))))
-            table.add_row(label, nominal, percent(point["sparsity"]), ratio, executed, stored, active, size)
+            stored, active = figures.count(point["parameters"]), figures.count(point["nonzero_parameters"])
+            bytes_ = point.get("training_memory_bytes")
+            takes = ("–" if bytes_ is None else figures.size(bytes_),) if memory else ()
+            size = ". ".join(filter(None, (point["scale"], point["reason"])))
+            numbers = (percent(point["sparsity"]), f"{point['flop_ratio']:.5f}", executed, stored, active, *takes)
+            table.add_row(label, nominal, *numbers, size)
         else:
-            table.add_row(label, nominal, "[yellow]refused[/]", "–", "–", "–", "–", escape(point["reason"]))
+            unknown = ["–"] * (4 + len(memory))
+            table.add_row(label, nominal, Text("refused", "yellow"), *unknown, point["reason"])
     return table
 
 

@@ -56,7 +56,7 @@ def create(
         show_json(made)
         return
     whose = f"project '{made['project']}'" if made["project"] else "every project"
-    err.print(f"Token {made['id']} ('{name}', {scope.value}, {whose}). It is not shown again:", highlight=False)
+    err.print(f"Token {made['id']} ('{name}', {scope.value}, {whose}). It is not shown again:")
     sys.stdout.write(f"{made['token']}\n")
 
 
@@ -76,15 +76,19 @@ def list_tokens(as_json: AsJson = False, api: Api = DEFAULT_API) -> None:
 
 def revoke(
     token: Annotated[str, typer.Argument(metavar="TOKEN", help="Its id, as `sparseift tokens list` shows it.")],
+    as_json: AsJson = False,
     api: Api = DEFAULT_API,
 ) -> None:
     """Revoke a token: it is refused from now on."""
     with connect(api) as client:
         client.revoke_token(token)
-    out.print(f"{token} is revoked.", highlight=False, markup=False)
+    if as_json:
+        show_json({"id": token, "revoked": True})
+    else:
+        out.print(f"{token} is revoked.")
 
 
-def save(api: Api = DEFAULT_API) -> None:
+def save(as_json: AsJson = False, api: Api = DEFAULT_API) -> None:
     """Keep your token for a service, in a file that only you can read; commands then send it by themselves.
 
     It is asked for at the terminal, or read from standard input. SPARSEIFT_TOKEN goes before what is kept.
@@ -95,7 +99,10 @@ def save(api: Api = DEFAULT_API) -> None:
     with Client(api, token=given) as client:
         me = client.me()
     file = connection.save(api, given, os.environ)
-    out.print(f"Kept the token '{me['name']}' for {api} in {file}.", highlight=False, markup=False, soft_wrap=True)
+    if as_json:
+        show_json({"name": me["name"], "url": api, "files": [str(file)]})
+        return
+    out.print(f"Kept the token '{me['name']}' for {api} in {file}.", soft_wrap=True)
 
 
 def _at_the_database(url: str, name: str, scope: str, project: str | None, days: float | None) -> dict[str, Any]:

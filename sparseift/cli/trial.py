@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from sparseift.cli import figures
@@ -62,10 +61,10 @@ def attempt_table(attempts: Iterable[Json]) -> Table:
         shown.add_row(
             str(attempt["number"]),
             figures.state(attempt["state"]),
-            escape(attempt["slot"]),
+            attempt["slot"],
             began.strftime("%Y-%m-%d %H:%M:%S"),
             "–" if seconds is None else figures.duration(seconds),
-            escape(": ".join(filter(None, (attempt["failure_class"], attempt["message"])))),
+            ": ".join(filter(None, (attempt["failure_class"], attempt["message"]))),
         )
     return shown
 

@@ -7,10 +7,11 @@ import typer
 
 from sparseift.cli import jobfile
 from sparseift.cli.connection import connect
-from sparseift.cli.failures import UsageProblem
+from sparseift.cli.failures import UsageProblem, to_go_on
 from sparseift.cli.jobs import resolve
-from sparseift.cli.options import DEFAULT_API, Api, AsJson, JobId, Jobs, examples, out, show_json
-from sparseift.client import Client, Json
+from sparseift.cli.options import DEFAULT_API, Api, AsJson, JobId, Jobs, examples, out, show_json, show_json_line
+from sparseift.cli.submit import show_plan
+from sparseift.client import ApiError, Client, Json
 
 PAUSE_EXAMPLES = examples("sparseift pause last", "sparseift pause JOB --hand-back")
 RESUME_EXAMPLES = examples("sparseift resume last")
@@ -21,7 +22,9 @@ EXTEND_EXAMPLES = examples(
     "sparseift extend JOB --to device_hours=12 --to confirm_seeds=5",
 )
 PRIORITIZE_EXAMPLES = examples("sparseift prioritize JOB 10", "sparseift prioritize JOB -- -5")
-CLONE_EXAMPLES = examples("sparseift clone last --set seed=1", "sparseift clone JOB --set budget.search_trials=48")
+CLONE_EXAMPLES = examples(
+    "sparseift clone last --set seed=1", "sparseift clone JOB --set budget.search_trials=48 --dry-run"
+)
 LOGS_EXAMPLES = examples("sparseift logs last 4", "sparseift logs JOB 4 --attempt 1", "sparseift logs JOB 4 -f")
 
 
@@ -100,7 +103,7 @@ def prioritize(
     if as_json:
         show_json(found)
         return
-    out.print(f"{found['id']} is {found['state']} with priority {found['priority']}.", highlight=False)
+    out.print(f"{found['id']} is {found['state']} with priority {found['priority']}.")
 
 
 def clone(
@@ -108,20 +111,30 @@ def clone(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a field; repeatable.")
     ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show sizes and FLOPs; store nothing.")] = False,
     key: Annotated[str | None, typer.Option("--key", help="Idempotency key: the same key gives the same job.")] = None,
     as_json: AsJson = False,
     api: Api = DEFAULT_API,
 ) -> None:
     """Submit a job again, with changes; prints the new job's id."""
+    if dry_run and key is not None:
+        raise UsageProblem("--dry-run stores no job, so there is none for --key; leave one of them out.")
     changes: Json = {}
     for setting in settings or ():
         jobfile.lay(changes, setting)
     with connect(api) as client:
-        found = client.clone(resolve(client, job), changes, key)
+        job_id = resolve(client, job)
+        try:
+            found = client.dry_run_clone(job_id, changes) if dry_run else client.clone(job_id, changes, key)
+        except ApiError as error:
+            words = [word for setting in settings or () for word in ("--set", setting)]
+            raise to_go_on(error, api, "clone", job_id, *words) from error
     if as_json:
         show_json(found)
+    elif dry_run:
+        show_plan(found)
     else:
-        out.print(found["id"], highlight=False)
+        out.print(found["id"])
 
 
 def logs(
@@ -131,12 +144,17 @@ def logs(
         int | None, typer.Option("--attempt", min=1, help="Which attempt; without it, the newest.")
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the attempt has ended.")] = False,
+    as_json: AsJson = False,
     api: Api = DEFAULT_API,
 ) -> None:
-    """Show the output of a trial's attempt."""
+    """Show the output of a trial's attempt; with --json, a line of JSON for each piece of it."""
     with connect(api) as client:
-        for text in client.log(resolve(client, job), number, attempt=attempt, follow=follow):
-            out.print(text, end="", highlight=False, markup=False, soft_wrap=True)
+        job_id = resolve(client, job)
+        for text in client.log(job_id, number, attempt=attempt, follow=follow):
+            if as_json:
+                show_json_line({"job": job_id, "trial": number, "text": text})
+            else:
+                out.print(text, end="", soft_wrap=True)
 
 
 def each(api: str, jobs: Iterable[str], as_json: bool, ask: Callable[[Client, str], Json]) -> None:
@@ -151,7 +169,7 @@ def tell(job: Json, as_json: bool = False) -> None:
     if as_json:
         show_json(job)
     else:
-        out.print(f"{job['id']} is {job['state']}. {job['message']}".rstrip(), highlight=False)
+        out.print(f"{job['id']} is {job['state']}. {job['message']}".rstrip())
 
 
 def _amount(option: str, text: str) -> tuple[str, Any]:

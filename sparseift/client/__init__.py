@@ -1,9 +1,11 @@
-"""A small synchronous client of the HTTP API: one method per route, problem+json turned into sentences.
+"""A small synchronous client of the HTTP API: a method for each operation, problem+json turned into sentences.
 
-Needs the `client` extra (httpx). Reads are tried again with backoff; a submission too, because it carries an
-idempotency key. The JSON of every route is described in docs/reference/http.md and by the service's /openapi.json.
+Needs the `client` extra (httpx). What may be said twice is tried again with backoff, and after the time that the
+service asks for; a submission too, because it carries an idempotency key. The JSON of every route is described in
+docs/reference/http.md and by the service's /openapi.json.
 """
 
+from sparseift.client.access import Access
 from sparseift.client.answers import Answers, Cost, CurveFormat, Question, ReportFormat
 from sparseift.client.connection import DEFAULT_URL
 from sparseift.client.errors import RETRIED_STATUS, ApiError, Json, Unreachable, is_away
@@ -18,7 +20,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Client(Jobs, Trials, Answers, Events, Fleet):
+class Client(Jobs, Trials, Answers, Events, Fleet, Access):
     """The whole API at one address; see `Connection` for its arguments.
 
     Example:

@@ -28,9 +28,10 @@ class Answers(Connection):
         """The iso-FLOP curve as JSON."""
         return self._json("GET", f"/v1/jobs/{job_id}/curve")
 
-    def curve_file(self, job_id: str, file_format: CurveFormat) -> bytes:
-        """The iso-FLOP curve as a file's bytes."""
-        return self._send("GET", f"/v1/jobs/{job_id}/curve", params={"format": file_format}).content
+    def curve_file(self, job_id: str, file_format: CurveFormat, theme: Literal["light", "dark"] = "light") -> bytes:
+        """The iso-FLOP curve as a file's bytes; a page follows its reader's theme, a picture has this one."""
+        chosen = {"format": file_format, "theme": theme}
+        return self._send("GET", f"/v1/jobs/{job_id}/curve", params=chosen).content
 
     def best_against_size(self, dataset: str | None = None, family: str | None = None) -> Json:
         """Each family's best confirmed sparsity against the model's size, over this project's jobs, with trends."""
@@ -67,6 +68,10 @@ class Answers(Connection):
     def importance(self, job_id: str) -> Json:
         """What of the mask schedule matters, schedule effects at fixed sparsity, and masks' churn and ITOP."""
         return self.answer(job_id, "importance")
+
+    def environments(self, job_id: str) -> Json:
+        """In what a job's attempts ran: versions, platform, device and commit, with how many ran so."""
+        return self._json("GET", f"/v1/jobs/{job_id}/environments")
 
     def ledger(self, job_id: str) -> Json:
         """Where the compute went: algorithmic and executed FLOPs and seconds, by what became of the work."""

@@ -51,7 +51,7 @@ class Events(Connection):
                 away_since = away_since or time.monotonic()
                 if time.monotonic() - away_since > patience_s:
                     raise
-            time.sleep(BACKOFF[1])
+            time.sleep(BACKOFF[1])  # where the service asked for more, the connection has waited it already
 
     def wait(self, job_id: str, timeout_s: float | None = None, wait_s: float = 20.0) -> Json:
         """The job, once it has ended.

@@ -1,6 +1,5 @@
-"""What is asked of workers, catalogs and tokens."""
+"""What is asked of workers, catalogs and the service itself."""
 
-from collections.abc import Iterator
 from typing import Literal
 
 from sparseift.client.connection import Connection
@@ -8,7 +7,7 @@ from sparseift.client.errors import Json
 
 
 class Fleet(Connection):
-    """Workers and slots, catalogs, tokens and the audit log."""
+    """Workers and slots, catalogs, and how the service is."""
 
     def workers(self) -> list[Json]:
         """The workers that were seen lately."""
@@ -22,30 +21,23 @@ class Fleet(Connection):
         """Lets a slot out of quarantine."""
         return self._json("POST", f"/v1/slots/{slot}:release", retry=True)
 
-    def me(self) -> Json:
-        """Whom the service takes this client for: scopes, project, quotas."""
-        return self._json("GET", "/v1/me")
-
-    def create_token(
-        self, name: str, scope: Literal["read", "submit", "admin"], project: str | None, days: float | None = 90.0
-    ) -> Json:
-        """Makes a token, whose secret is in this answer alone; `days` None: it never expires. Never sent twice."""
-        body = {"name": name, "scope": scope, "project": project, "expires_in_days": days}
-        return self._json("POST", "/v1/tokens", json=body, retry=False)
-
-    def tokens(self) -> Iterator[Json]:
-        """The tokens, newest first, page by page; expired and revoked ones too."""
-        return self._pages("/v1/tokens", {})
-
-    def revoke_token(self, token_id: str) -> None:
-        """Refuses a token from now on."""
-        self._send("DELETE", f"/v1/tokens/{token_id}", retry=True)
-
-    def audit(self) -> Iterator[Json]:
-        """Who asked to change what, newest first, page by page."""
-        return self._pages("/v1/audit", {})
-
     def catalog(self, noun: Literal["families", "models", "datasets"]) -> list[Json]:
         """A catalog: names, summaries and arguments."""
         items: list[Json] = self._json("GET", f"/v1/{noun}")["items"]
         return items
+
+    def card(self, noun: Literal["families", "models", "datasets"], name: str) -> Json:
+        """One entry of a catalog."""
+        return self._json("GET", f"/v1/{noun}/{name}")
+
+    def job_schema(self) -> Json:
+        """The JSON Schema of job files, with this service's own names, arguments and settings."""
+        return self._json("GET", "/v1/schemas/job")
+
+    def health(self) -> Json:
+        """That the process is alive; see `is_ready` for whether it can work."""
+        return self._json("GET", "/healthz")
+
+    def metrics_text(self) -> str:
+        """Numbers of the service, as Prometheus reads them."""
+        return self._send("GET", "/metrics").text

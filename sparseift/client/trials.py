@@ -19,14 +19,28 @@ class Trials(Connection):
     """Trials with their courses, output and files."""
 
     def trials(
-        self, job_id: str, *, state: str | Sequence[str] | None = None, family: str | None = None, **filters: Any
+        self,
+        job_id: str,
+        *,
+        state: str | Sequence[str] | None = None,
+        family: str | None = None,
+        limit: int | None = None,
+        **filters: Any,
     ) -> Iterator[Json]:
-        """A job's trials by number, or as `sort` says, page by page; `filters` as the route has them."""
-        return self._pages(f"/v1/jobs/{job_id}/trials", given(state=state, family=family, **filters))
+        """A job's trials by number or as `sort` says, page by page, at most `limit`; `filters` as the route's."""
+        return self._pages(f"/v1/jobs/{job_id}/trials", given(state=state, family=family, **filters), limit)
 
     def trial(self, job_id: str, number: int) -> Json:
         """One trial with its attempts' reports."""
         return self._json("GET", f"/v1/jobs/{job_id}/trials/{number}")
+
+    def columns(self, job_id: str, since: int | None = None) -> Json:
+        """All trials of a job as columns; `since`, an answer's `last_event`: those alone that have changed after it."""
+        return self._json("GET", f"/v1/jobs/{job_id}/trials/columns", params=given(since=since))
+
+    def timeline(self, job_id: str, newest: int | None = None) -> Json:
+        """What ran on which slot from when to when; `newest`: so many attempts at most."""
+        return self._json("GET", f"/v1/jobs/{job_id}/trials/timeline", params=given(newest=newest))
 
     def metrics(self, job_id: str, number: int, points: int = 200) -> Json:
         """A trial's course, each measure thinned to at most `points` pairs (steps, value)."""

@@ -73,6 +73,8 @@ def test_rows_and_charts_are_saved(database: Database, tell: Say, tmp_path: Path
     assert files["svg"].read_text().startswith("<svg")
     assert "<html" in files["html"].read_text()
     assert "sparse_wide" in files["csv"].read_text()
+    saved = json.loads(tell("curve", job_id, "--save", str(files["svg"]), "--json"))
+    assert saved == {"job": job_id, "files": [str(files["svg"])]}
     with pytest.raises(UsageProblem, match="there is no folder"):
         tell("curve", job_id, "--png", str(tmp_path / "none" / "curve.png"))
 
@@ -85,6 +87,9 @@ def test_a_report_is_written_and_printed(database: Database, tell: Say, tmp_path
     tell("report", "last", "--to", str(text))
     assert "<svg" in page.read_text()
     assert text.read_text() == tell("report", job_id)
+    assert json.loads(tell("report", "last", "--json")) == {"job": job_id, "markdown": text.read_text()}
+    saved = json.loads(tell("report", "last", "--to", str(text), "--json"))
+    assert saved == {"job": job_id, "files": [str(text)]}
     assert "## How to cite" in text.read_text()
     assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(("report", ".report"))) == [
         "report.html", "report.md",

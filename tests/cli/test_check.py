@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from service.jobs.schemas import JobBody
+from service.jobs.job_body import JobBody
 from service.jobs.specification import accept
 from sparseift.cli import check as module
 from sparseift.cli import jobfile
@@ -61,6 +61,7 @@ def test_a_file_to_start_from_is_written_once(tmp_path: Path) -> None:
     path = tmp_path / "job.yaml"
     assert f"sparseift submit {path} --dry-run" in run("init", str(path))
     assert path.read_text() == STARTER.read_text()
+    assert json.loads(run("init", str(path), "--force", "--json")) == {"files": [str(path)]}
     with pytest.raises(UsageProblem, match="is there already"):
         run("init", str(path))
     run("init", str(path), "--preset", "cifar100-resnet18", "--force")

@@ -81,7 +81,7 @@ def test_the_winner_is_the_best_configurations_best_fresh_seed(script: Script) -
     with script.served() as url, Client(url) as client:
         script.answers = [(200, best), (200, page)] * 2 + [(200, best)]
         assert best_trial(client, "job_1", None) == best_trial(client, "job_1", "sparse_wide") == 3
-        assert script.asked[1][1] == "/v1/jobs/job_1/trials?state=complete&family=sparse_wide&limit=100"
+        assert script.asked[1][1] == "/v1/jobs/job_1/trials?state=complete&family=sparse_wide&limit=500"
         with pytest.raises(UsageProblem, match="no best of 'sparse_doped' yet; it has sparse_wide"):
             best_trial(client, "job_1", "sparse_doped")
 
@@ -96,7 +96,7 @@ def test_nothing_saved_is_said(script: Script, say: Say, tmp_path: Path) -> None
 
 
 def test_rows_are_exported_to_stdout_and_to_files(script: Script, api: str, say: Say, tmp_path: Path) -> None:
-    script.answers = [(200, b"number,value\n"), (200, b"PAR1"), (503, {"detail": "busy"})]
+    script.answers = [(200, b"number,value\n"), (200, b"PAR1"), *[(503, {"detail": "busy"})] * 4]
     assert CliRunner().invoke(app, ["export", "job_1", "--url", api]).output == "number,value\n"
     target = tmp_path / "reports.parquet"
     assert "(4 bytes)" in say("export", "job_1", "--what", "reports", "--output", str(target))
@@ -104,6 +104,10 @@ def test_rows_are_exported_to_stdout_and_to_files(script: Script, api: str, say:
     with pytest.raises(ApiError, match="busy"):
         say("export", "job_1", "--output", str(tmp_path / "trials.csv"))
     assert list(tmp_path.iterdir()) == [target], "nothing half-written is left"
-    for wrong in (("--what", "jobs"), ("--output", "trials.xlsx")):
+    script.answers = [(200, b"PAR1")]
+    assert json.loads(say("export", "job_1", "--output", str(target), "--json")) == {
+        "job": "job_1", "files": [str(target)],
+    }  # fmt: skip
+    for wrong in (("--what", "jobs"), ("--output", "trials.xlsx"), ("--json",)):
         with pytest.raises(UsageProblem):
             say("export", "job_1", *wrong)

@@ -5,9 +5,9 @@ from io import StringIO
 from typing import Any, cast
 
 import pytest
-from rich.console import Console
 
 from sparseift.cli.follow import Follower
+from sparseift.cli.options import console
 from sparseift.client import ApiError, Client, Unreachable
 
 TRIALS = [
@@ -39,7 +39,7 @@ class Service:
         away: ApiError = Unreachable("No service answers."),
         others: tuple[dict[str, Any], ...] = (),
     ) -> None:
-        self.away, self.others = away, others
+        self.away, self.others, self.queue_looks = away, others, 0
         self.looks = list(looks)
         self.now: tuple[dict[str, Any] | None, list[dict[str, Any]]] = looks[0]
 
@@ -52,8 +52,9 @@ class Service:
     def job(self, _job: str) -> dict[str, Any] | None:
         return self.now[0]
 
-    def jobs(self, state: str) -> list[dict[str, Any]]:
-        return [other for other in self.others if other["state"] == state]
+    def jobs(self, states: tuple[str, ...]) -> list[dict[str, Any]]:
+        self.queue_looks += 1
+        return [other for other in self.others if other["state"] in states]
 
     def trial(self, _job: str, number: int) -> dict[str, Any]:
         return {**TRIALS[number], "attempts": [{"slot": "desk/cpu:1"}]}
@@ -84,9 +85,9 @@ LOOKS = (
 @pytest.mark.parametrize("terminal", [False, True])
 def test_a_job_is_told_to_its_end(terminal: bool) -> None:
     screen = StringIO()
-    console = Console(file=screen, width=120, force_terminal=terminal, color_system=None)
+    shown = console(file=screen, width=120, force_terminal=terminal, color_system=None)
     ended = Follower(
-        cast(Client, Service(*LOOKS)), "job_1", console, poll_s=0.3
+        cast(Client, Service(*LOOKS)), "job_1", shown, poll_s=0.3
     ).run()  # bars are drawn ten times a second
     told = screen.getvalue()
     assert ended["state"] == "succeeded"
@@ -112,19 +113,19 @@ AWAY = [Unreachable("No service answers."), *(ApiError("It is down.", status) fo
 def test_a_service_that_stays_away_ends_it(away: ApiError) -> None:
     service = cast(Client, Service((None, []), away=away))
     with pytest.raises(ApiError, match=str(away)):
-        Follower(service, "job_1", Console(file=StringIO()), poll_s=0.0, patience_s=0.05).run()
+        Follower(service, "job_1", console(file=StringIO()), poll_s=0.0, patience_s=0.05).run()
 
 
 @pytest.mark.parametrize("away", AWAY, ids=lambda error: str(error.status))
 def test_a_service_that_comes_back_is_waited_for(away: ApiError) -> None:
     service = cast(Client, Service((None, []), (None, []), LOOKS[-1], away=away))
-    assert Follower(service, "job_1", Console(file=StringIO()), poll_s=0.0).run()["state"] == "succeeded"
+    assert Follower(service, "job_1", console(file=StringIO()), poll_s=0.0).run()["state"] == "succeeded"
 
 
 def test_a_refusal_is_not_waited_out() -> None:
     service = Service((None, []), LOOKS[-1], away=ApiError("There is no job job_1.", 404))
     with pytest.raises(ApiError, match="There is no job"):
-        Follower(cast(Client, service), "job_1", Console(file=StringIO()), poll_s=0.0).run()
+        Follower(cast(Client, service), "job_1", console(file=StringIO()), poll_s=0.0).run()
 
 
 @pytest.mark.parametrize(
@@ -142,14 +143,22 @@ def test_a_queued_job_is_told_what_it_waits_for_once(others: tuple[dict[str, Any
     screen = StringIO()
     looks = [(job("queued", 0, running=[]), EVENTS[:0])] * 3
     service = cast(Client, Service(*looks, LOOKS[-1], others=others))
-    Follower(service, "job_1", Console(file=screen, width=120), poll_s=0.0, silence_s=0.0).run()
+    Follower(service, "job_1", console(file=screen, width=120), poll_s=0.0, silence_s=0.0).run()
     assert screen.getvalue().count("queued:") == screen.getvalue().count(sentence) == 1
+
+
+def test_the_queue_is_looked_at_now_and_then() -> None:
+    looks = [(job("queued", 0, running=[]), EVENTS[:0])] * 9
+    service = Service(*looks, LOOKS[-1])
+    screen, pace = console(file=StringIO()), {"poll_s": 0.05, "silence_s": 0.0, "queue_poll_s": 0.2}
+    Follower(cast(Client, service), "job_1", screen, **pace).run()  # type: ignore[arg-type]  # floats, all of them
+    assert 2 <= service.queue_looks <= 4
 
 
 def test_a_job_that_is_taken_at_once_is_not_told_so() -> None:
     screen = StringIO()
     service = cast(Client, Service((job("queued", 0, running=[]), []), LOOKS[-1]))
-    Follower(service, "job_1", Console(file=screen), poll_s=0.0).run()
+    Follower(service, "job_1", console(file=screen), poll_s=0.0).run()
     assert "queued" not in screen.getvalue()
 
 
@@ -161,7 +170,7 @@ def test_what_goes_on_elsewhere_is_told_by_how_it_ended() -> None:
         {"id": 3, "kind": "slot.quarantined", "payload": {"slot": "desk/cpu:0", "message": "Its process died."}},
     ]
     service = cast(Client, Service((job("running", 0), again), LOOKS[-1]))
-    Follower(service, "job_1", Console(file=screen, width=120), poll_s=0.0).run()
+    Follower(service, "job_1", console(file=screen, width=120), poll_s=0.0).run()
     for line in (
         "#0 Dense (baseline): handed back. The worker was stopped.",
         "#1 Wide 75 % (search): lost. Its process died.",

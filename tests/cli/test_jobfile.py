@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from service.jobs.schemas import JobBody
+from service.jobs.job_body import JobBody
 from sparseift.cli.demo import JOB
 from sparseift.cli.failures import UsageProblem
 from sparseift.cli.jobfile import read
-from sparseift.client import ApiError
+from sparseift.client import ApiError, Unreachable
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = "model: mlp\ndataset:\n  name: digits\nspace:\n  sparsities:\n    - 0.5\n    - 0.75\n"
@@ -77,7 +77,9 @@ def test_the_services_complaints_are_placed(tmp_path: Path) -> None:
     errors = ({"field": "training.epochs", "message": "No."}, {"field": "dataset.name", "message": "Never."})
     complaint = file.placed(ApiError("No.", 422, "invalid-request", errors))
     assert str(complaint) == f"--set training.epochs: No.\n{file.path}:3:3: Never."
-    assert str(file.placed(ApiError("It is down.", 503))) == f"{file.path}: It is down."
+    assert str(file.placed(ApiError("It is taken.", 409))) == f"{file.path}: It is taken."
+    away = Unreachable("No service answers.")
+    assert file.placed(away) is away, "which no file is to blame for"
 
 
 @pytest.mark.parametrize("setting", ["budget", "=3", "model.name.first=3", "nonsense.field=1", "name=[1"])

@@ -37,7 +37,7 @@ def test_what_was_planned_is_past_once_the_search_is(changes: dict[str, Any], ex
     [("cancelled", "A user asked.", "A user asked."), ("failure_budget", "", "failure budget"), ("", "", "")],
 )
 def test_a_state_has_its_reason_where_it_has_no_message(reason: str, message: str, expected: str) -> None:
-    assert state_text({**JOB, "state": "failed", "reason": reason, "message": message}).endswith(expected)
+    assert state_text({**JOB, "state": "failed", "reason": reason, "message": message}).plain.endswith(expected)
 
 
 def test_an_answer_is_so_far_until_the_job_has_ended() -> None:

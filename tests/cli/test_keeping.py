@@ -1,5 +1,6 @@
 """Lists with filters, labels, archive and deletion, against a service that plays a script."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,7 @@ def test_lists_are_filtered(script: Script, say: Say) -> None:
     told = say("list", "--state", "running", "--state", "paused", "--label", "team=vision", "--sort", "updated")
     assert "a [red]job[/red]" in told, "a name is no markup"
     assert script.asked[0][1] == (
-        "/v1/jobs?state=running&state=paused&archived=false&sort=updated&label=team%3Avision&limit=100"
+        "/v1/jobs?state=running&state=paused&archived=false&sort=updated&label=team%3Avision&limit=20"
     )
     assert say("list", "--name", "x", "--archived", "true") == "No job is as you ask."
     with pytest.raises(UsageProblem, match="--label team is not of the form key=value"):
@@ -32,7 +33,7 @@ def test_lists_are_filtered(script: Script, say: Say) -> None:
 def test_trials_are_filtered_and_sorted(script: Script, say: Say) -> None:
     script.answers = [(200, {"items": [], "next_page_token": None}), (200, JOB)]
     say("trials", "job_1", "--kind", "confirm", "--min-sparsity", "0.5", "--sort", "-value")
-    assert script.asked[0][1] == "/v1/jobs/job_1/trials?kind=confirm&min_sparsity=0.5&sort=-value&limit=100"
+    assert script.asked[0][1] == "/v1/jobs/job_1/trials?kind=confirm&min_sparsity=0.5&sort=-value&limit=500"
 
 
 def test_a_job_is_labelled_and_renamed(script: Script, say: Say) -> None:
@@ -61,3 +62,7 @@ def test_a_job_is_deleted_when_its_user_says_so(script: Script, say: Say, api: s
     script.answers = [(200, JOB), (204, b"")]
     assert say("delete", "job_1", "--yes") == "job_1 is deleted."
     assert script.asked[-1][:2] == ("DELETE", "/v1/jobs/job_1")
+    script.answers = [(200, JOB), (204, b"")]
+    asked = CliRunner().invoke(app, ["delete", "job_1", "--json", "--url", api], input="y\n")
+    assert json.loads(asked.stdout.removeprefix(" y\n")) == {"id": "job_1", "deleted": True}
+    assert "for ever?" in asked.stderr

@@ -76,7 +76,7 @@ def test_tables_say_what_is_provisional() -> None:
     assert "● Wide" in text
     assert "+4.25" in text, "the paired gain"
     assert "…" not in text, "nothing is cut on 80 columns"
-    unit, wide, doped = best_notes(found)
+    unit, wide, doped = (note.plain for note in best_notes(found))
     assert unit.startswith("%, ± 95 % interval")
     assert wide.endswith("1.0000 of dense's FLOPs; confirmed on 2 fresh seeds")
     assert doped.endswith("provisional")
@@ -100,3 +100,27 @@ def test_no_number_loses_a_digit_on_eighty_columns() -> None:
     assert digits[0] == digits[1]
     assert len(digits[0]) > 20
     assert "…" not in shown(best_table(found), 80)
+
+
+def laddered(values: dict[float, float]) -> list[Measurement]:
+    return [
+        replace(
+            measurement(20 + i, "dense", 0.0, "ladder", 1, value), flop_ratio=multiple, configuration_key=f"{multiple}"
+        )
+        for i, (multiple, value) in enumerate(values.items())
+    ]
+
+
+def test_larger_dense_models_are_dashed_and_named() -> None:
+    rows = [*ROWS, *laddered({2.0: 73.0, 4.0: 99.0})]
+    found = curve("job_1", "n", METRIC, PLAN, rows, counts={"complete": 8}).to_json()
+    lines = draw(found, 80).plain.splitlines()
+    (rule,) = [line for line in lines[1 : HEIGHT + 1] if "╌" in line]
+    assert rule.endswith("╌ 2×")
+    assert "╌ larger dense models" in lines[-2]
+    assert "4×" not in draw(found, 80).plain, "so far off that it would flatten the rest: the table has it"
+    text = shown(best_table(found), 80)
+    assert "╌ Dense 2×" in text
+    assert "╌ Dense 4×" in text
+    older = {name: value for name, value in found.items() if name != "ladder"}
+    assert "╌" not in draw(older, 80).plain + shown(best_table(older), 80)

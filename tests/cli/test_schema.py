@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.jobs.schemas import JobBody
+from service.jobs.job_body import JobBody
 from sparseift.cli.schema import complaints, job_schema, known_fields
 from tests.docs.job_schema import FILES, text
 
@@ -61,7 +61,7 @@ def test_unknown_fields_come_with_what_may_be_meant() -> None:
 
 
 VALUES = st.one_of(
-    st.none(), st.booleans(), st.integers(-3, 70), st.sampled_from([0.5, 0.05, 1.5, float(2**60) + 0.5]),
+    st.none(), st.booleans(), st.integers(-3, 70), st.sampled_from([0.5, 0.05, 1.5, 3.0, -0.0, float(2**60) + 0.5]),
     st.sampled_from(["", "rigl", "finish", "model", "a b", "x" * 201]), st.lists(st.sampled_from([0.5, 3, "set"])),
     st.dictionaries(st.sampled_from(["name", "width", "Bad"]), st.sampled_from([1, "mlp", None])),
 )  # fmt: skip

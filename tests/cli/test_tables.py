@@ -3,9 +3,8 @@
 from io import StringIO
 from typing import Any
 
-from rich.console import Console
-
 from service.examples import DRY_RUN
+from sparseift.cli.options import console
 from sparseift.cli.tables import plan_notes, plan_table, trial_table
 
 
@@ -13,7 +12,7 @@ def shown(**changes: Any) -> str:
     plan = DRY_RUN["plan"]
     point = {**plan["points"][0], **changes}
     screen = StringIO()
-    Console(file=screen, width=200).print(plan_table({**plan, "points": [point]}))
+    console(file=screen, width=200).print(plan_table({**plan, "points": [point]}))
     return screen.getvalue()
 
 
@@ -32,6 +31,17 @@ def test_a_refused_point_says_why() -> None:
     told = shown(feasible=False, reason="No [bold] width meets it.")
     assert "refused" in told
     assert "No [bold] width meets it." in told
+
+
+def test_each_point_says_what_it_takes_to_train() -> None:
+    assert "7.18 GB" in shown(training_memory_bytes=7_180_000_000)
+    untold = [
+        {name: value for name, value in point.items() if name != "training_memory_bytes"}
+        for point in (DRY_RUN["plan"]["dense"], DRY_RUN["plan"]["points"][0])
+    ]
+    screen = StringIO()
+    console(file=screen, width=200).print(plan_table({**DRY_RUN["plan"], "dense": untold[0], "points": untold[1:]}))
+    assert "memory" not in screen.getvalue(), "a service of before says nothing of it"
 
 
 def test_a_plan_says_what_it_takes() -> None:
@@ -54,7 +64,7 @@ LADDER: dict[str, Any] = {
 def test_a_rung_of_the_ladder_says_how_much_larger_it_is() -> None:
     screen = StringIO()
     dense = {**LADDER, "number": 1, "kind": "baseline", "configuration": {"family": "dense"}, "flop_ratio": 1.0}
-    Console(file=screen, width=200).print(trial_table([LADDER, dense], "%"))
+    console(file=screen, width=200).print(trial_table([LADDER, dense], "%"))
     rung, baseline = (line for line in screen.getvalue().splitlines() if "Dense" in line)
     assert "Dense ×2" in rung
     assert "0 %" not in rung
@@ -66,5 +76,5 @@ def test_a_rung_of_the_plan_says_so_too() -> None:
     plan = DRY_RUN["plan"]
     rung = {**plan["dense"], "flop_ratio": 1.41418}
     screen = StringIO()
-    Console(file=screen, width=200).print(plan_table({**plan, "points": [], "ladder": [rung]}))
+    console(file=screen, width=200).print(plan_table({**plan, "points": [], "ladder": [rung]}))
     assert "Dense ×1.41" in screen.getvalue()

@@ -1,5 +1,6 @@
 """`sparseift tokens`: at the database, over HTTP, and a real service that asks for them."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -47,21 +48,29 @@ def test_over_http(script: Script, say: Callable[..., str]) -> None:
     assert "nightly" in shown
     assert "2026-08-02" in shown
     assert "tok_1 is revoked." in say("tokens", "revoke", "tok_1")
+    script.answers = [(204, b"")]
+    assert json.loads(say("tokens", "revoke", "tok_1", "--json")) == {"id": "tok_1", "revoked": True}
+    script.asked.pop()
     assert [(method, path.split("?")[0]) for method, path, _ in script.asked] == [
         ("POST", "/v1/tokens"), ("GET", "/v1/tokens"), ("DELETE", "/v1/tokens/tok_1"),
     ]  # fmt: skip
     assert script.bodies[0] == {"name": "nightly", "scope": "submit", "project": "vision", "expires_in_days": 90.0}
 
 
-def test_a_token_is_kept_once_it_was_tried(script: Script, api: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_is_kept_once_it_was_tried(script: Script, api: str, tmp_path: Path) -> None:
     script.answers = [(401, {"detail": "No."}), (200, {"name": "me"}), (200, {"items": [], "next_page_token": None})]
     with pytest.raises(ApiError):
         CliRunner().invoke(app, ["tokens", "save", "--url", api], input="wrong\n", catch_exceptions=False)
     kept = CliRunner().invoke(app, ["tokens", "save", "--url", api], input="right\n", catch_exceptions=False)
     assert "right" not in kept.output
+    script.answers.insert(0, (200, {"name": "me"}))
+    told = CliRunner().invoke(app, ["tokens", "save", "--json", "--url", api], input="right\n", catch_exceptions=False)
+    where = tmp_path / "config" / "sparseift" / "tokens.json"
+    assert json.loads(told.stdout) == {"name": "me", "url": api, "files": [str(where)]}
     CliRunner().invoke(app, ["tokens", "list", "--url", api], catch_exceptions=False)
     assert [headers["Authorization"] for _, _, headers in script.asked] == [
         "Bearer wrong",
+        "Bearer right",
         "Bearer right",
         "Bearer right",
     ]

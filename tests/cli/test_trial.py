@@ -3,8 +3,7 @@
 from io import StringIO
 from typing import Any
 
-from rich.console import Console
-
+from sparseift.cli.options import console
 from sparseift.cli.trial import attempt_table, report_table, trial_lines
 
 TRIAL: dict[str, Any] = {
@@ -18,7 +17,7 @@ TRIAL: dict[str, Any] = {
 
 def shown(renderable: object) -> str:
     screen = StringIO()
-    Console(file=screen, width=160).print(renderable)
+    console(file=screen, width=160).print(renderable)
     return screen.getvalue()
 
 

@@ -12,7 +12,7 @@ class Script:
     """Answers in order; what was asked is kept."""
 
     def __init__(self) -> None:
-        self.answers: list[tuple[int, Any]] = []
+        self.answers: list[tuple[Any, ...]] = []  # status, body, and headers where there are any
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         self.bodies: list[Any] = []
 
@@ -24,14 +24,16 @@ class Script:
                 script.asked.append((self.command, self.path, dict(self.headers)))
                 sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 script.bodies.append(json.loads(sent) if sent else None)
-                status, value = script.answers.pop(0)
+                status, value, *more = script.answers.pop(0)
                 body = value if isinstance(value, bytes) else json.dumps(value).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
+                for name, said in more[0].items() if more else ():
+                    self.send_header(name, said)
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815  # the names that http.server calls
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815  # the names that http.server calls
 
             def log_message(self, *_: Any) -> None:
                 return

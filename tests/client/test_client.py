@@ -30,11 +30,18 @@ def test_pages_are_followed_to_the_end(script: Script, client: Client) -> None:
     assert "page_token=abc" in script.asked[1][1]
 
 
+def test_no_more_rows_are_asked_for_than_wanted(script: Script, client: Client) -> None:
+    page = {"items": [{"id": "job_1"}, {"id": "job_2"}], "next_page_token": "abc"}
+    script.answers = [(200, page), (200, {"items": [{"id": "job_3"}], "next_page_token": "def"})]
+    assert [job["id"] for job in client.jobs(limit=3)] == ["job_1", "job_2", "job_3"]
+    assert [path for _, path, _ in script.asked] == ["/v1/jobs?limit=3", "/v1/jobs?limit=1&page_token=abc"]
+
+
 def test_events_continue_after_the_last_one(script: Script, client: Client) -> None:
-    full = [{"id": i} for i in range(1, 101)]
-    script.answers = [(200, {"items": full, "last_id": 100}), (200, {"items": [{"id": 101}], "last_id": 101})]
-    assert len(list(client.events("job_1"))) == 101
-    assert "after=100" in script.asked[1][1]
+    full = [{"id": i} for i in range(1, 501)]
+    script.answers = [(200, {"items": full, "last_id": 500}), (200, {"items": [{"id": 501}], "last_id": 501})]
+    assert len(list(client.events("job_1"))) == 501
+    assert "after=500" in script.asked[1][1]
 
 
 def test_a_problem_becomes_its_sentence(script: Script, client: Client) -> None:
@@ -140,7 +147,7 @@ def test_a_job_is_waited_for_by_long_polls(script: Script, client: Client) -> No
         (200, {"id": "job_1", "state": "succeeded"}),
     ]
     assert client.wait("job_1")["state"] == "succeeded"
-    assert script.asked[1][1] == "/v1/jobs/job_1/events?after=0&limit=100&wait_s=20.0"
+    assert script.asked[1][1] == "/v1/jobs/job_1/events?after=0&limit=500&wait_s=20.0"
     script.answers = [(200, {"id": "job_1", "state": "running"})]
     with pytest.raises(TimeoutError, match="job_1 is running after 0 s"):
         client.wait("job_1", timeout_s=0.0)
@@ -149,9 +156,9 @@ def test_a_job_is_waited_for_by_long_polls(script: Script, client: Client) -> No
 def test_filters_go_as_the_routes_have_them(script: Script, client: Client) -> None:
     script.answers = [(200, {"items": [], "next_page_token": None})] * 2
     assert list(client.jobs(["running", "paused"], label=["team:a", "x:y"], archived=None, sort="oldest")) == []
-    assert script.asked[0][1] == "/v1/jobs?state=running&state=paused&label=team%3Aa&label=x%3Ay&sort=oldest&limit=100"
+    assert script.asked[0][1] == "/v1/jobs?state=running&state=paused&label=team%3Aa&label=x%3Ay&sort=oldest&limit=500"
     assert list(client.trials("job_1", family="dense", sort="-value")) == []
-    assert script.asked[1][1] == "/v1/jobs/job_1/trials?family=dense&sort=-value&limit=100"
+    assert script.asked[1][1] == "/v1/jobs/job_1/trials?family=dense&sort=-value&limit=500"
 
 
 def test_a_job_is_labelled_archived_and_deleted(script: Script, client: Client) -> None:
