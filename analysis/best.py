@@ -8,14 +8,14 @@ for all that it was picked from together. So does that of a family with several 
 may name another), which else would be reported by the luckier one's runs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from analysis.blocks import Contrasts, contrasts
 from analysis.points import CurvePoint, DensePoint, marked
-from analysis.shrinkage import chance_of
-from analysis.statistics import Difference, Noise, pooled_noise, within_noise
+from analysis.shrinkage import Belief, believe
+from analysis.statistics import CONFIDENCE, Difference, Noise, pooled_noise
 from sparseift.records import Metric
 
 
@@ -26,9 +26,10 @@ class FamilyBest:
     Attributes:
         point: its best configuration.
         compared: how many iso-FLOP configurations of the family it was chosen from.
-        probability: that it is truly the family's best (`shrinkage.chance_of`, every run of each
-            configuration); None while no configuration has two seeds.
-        tied_with: keys of the family's configurations within noise of it.
+        probability: that it is truly the family's best, by every run of the job (`shrinkage.believe`); None while no
+            configuration has two seeds that differ.
+        tied_with: keys of the family's configurations that the noise does not separate from it: by the same runs they
+            are truly better with a probability of 2.5 % or more.
     """
 
     family: str
@@ -96,7 +97,8 @@ def verdict(gain: Difference | None) -> str:
 
 
 def job_noise(points: Sequence[CurvePoint], dense: DensePoint | None) -> Noise | None:
-    """The seed noise pooled over every configuration that ran twice or more, dense included."""
+    """The seed noise pooled over every configuration that ran twice or more, dense included; None where no two runs of
+    one differ."""
     samples = [p.all_values for p in points if p.iso_flop]
     return pooled_noise([*samples, dense.values] if dense else samples)
 
@@ -110,21 +112,22 @@ def judge(
         it has not.
     """
     maximize = metric.direction == "maximize"
-    noise, against = job_noise(points, dense), over_dense(points, dense, metric)
+    against, is_noisy = over_dense(points, dense, metric), job_noise(points, dense) is not None
     judged: dict[str, CurvePoint] = {p.configuration_key: p for p in points}
     answers: list[FamilyBest] = []
-    for family, group in groupby(sorted(points, key=lambda p: p.family), key=lambda p: p.family):
-        compared = [p for p in group if p.iso_flop]
-        if compared:
-            best, leaders = _best_and_leaders(compared, maximize)
-            tied = _within_noise(compared, best, noise)
-            confirmed = sum(p.confirmed for p in compared)
-            for p in compared:
-                key = p.configuration_key
-                gain = gain_over_dense(p, against, metric, max(1, confirmed) if p is best else 1)
-                judged[key] = marked(p, gain, key in leaders, p is best, key in tied)
-            chosen, chance = judged[best.configuration_key], _probability(best, compared, noise, maximize)
-            answers.append(FamilyBest(family, chosen, len(compared), chance, tuple(tied)))
+    iso_flop = sorted((p for p in points if p.iso_flop), key=lambda p: p.family)
+    families = {family: list(group) for family, group in groupby(iso_flop, key=lambda p: p.family)}
+    beliefs = _beliefs(families, dense, metric)
+    for family, compared in families.items():
+        best, leaders = _best_and_leaders(compared, maximize)
+        alone = 1.0 if is_noisy else None
+        chance, tied = _standing(compared, best, beliefs[family]) if family in beliefs else (alone, {})
+        confirmed = sum(p.confirmed for p in compared)
+        for p in compared:
+            key = p.configuration_key
+            gain = gain_over_dense(p, against, metric, max(1, confirmed) if p is best else 1)
+            judged[key] = marked(p, gain, key in leaders, p is best, key in tied)
+        answers.append(FamilyBest(family, judged[best.configuration_key], len(compared), chance, tuple(tied)))
     answers.sort(key=lambda a: (not a.point.confirmed, -a.point.mean if maximize else a.point.mean))
     return tuple(judged[p.configuration_key] for p in points), tuple(answers)
 
@@ -160,16 +163,24 @@ def _best_and_leaders(compared: Sequence[CurvePoint], maximize: bool) -> tuple[C
     return max(compared, key=rank), {max(group, key=rank).configuration_key for group in levels.values()}
 
 
-def _within_noise(compared: Sequence[CurvePoint], best: CurvePoint, noise: Noise | None) -> dict[str, None]:
-    """Keys of those that the noise does not separate from the best, in their order."""
-    if noise is None:
-        return {}
-    others = (p for p in compared if p is not best)
-    return {p.configuration_key: None for p in others if within_noise(p.values, best.values, noise)}
+def _beliefs(
+    families: Mapping[str, Sequence[CurvePoint]], dense: DensePoint | None, metric: Metric
+) -> dict[str, Belief | None]:
+    """What is known of the true means of each family with rivals, every family's runs telling of seeds and noise."""
+    sign = 1.0 if metric.direction == "maximize" else -1.0
+    runs = {f: [{s: sign * v for s, v in p.all_runs.items()} for p in points] for f, points in families.items()}
+    baseline = [_by_seed(dense, metric)] if dense else []
+    rivalled = [f for f in runs if len(runs[f]) > 1]
+    return {f: believe(runs[f], [runs[other] for other in runs if other != f], baseline) for f in rivalled}
 
 
-def _probability(best: CurvePoint, compared: Sequence[CurvePoint], noise: Noise | None, maximize: bool) -> float | None:
-    if noise is None or noise.sd == 0:
-        return None
+def _standing(
+    compared: Sequence[CurvePoint], best: CurvePoint, belief: Belief | None
+) -> tuple[float | None, dict[str, None]]:
+    """The probability that it is the family's best, and the keys of those that it is not separated from, in order."""
+    if belief is None:
+        return None, {}
     index = next(i for i, p in enumerate(compared) if p is best)
-    return chance_of(index, [p.all_values for p in compared], noise, maximize)
+    better = belief.better_than(index) >= (1 - CONFIDENCE) / 2  # as a two-sided test would have it
+    tied = {p.configuration_key: None for p, near in zip(compared, better, strict=True) if near and p is not best}
+    return belief.chance(index), tied

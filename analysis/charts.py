@@ -1,8 +1,8 @@
 """The iso-FLOP chart: metric against sparsity at equal FLOPs, dense as the rule to beat. It draws a Curve.
 
 Design: direct labels instead of a legend; colour and shape per family; 95 % intervals; single-seed points hollow;
-a ring around each family's best, a lighter one around what the noise does not separate from it; hovering near a
-family dims the others.
+a ring around each family's best, a lighter one around what the noise does not separate from it; larger dense models
+as dashed rules; hovering near a family dims the others.
 """
 
 import re
@@ -15,10 +15,12 @@ import altair as alt
 from analysis import marks
 from analysis.curve import Curve
 from analysis.labels import family_name, metric_title, short_family_name
-from analysis.layout import Range, dodges, levels, spread, x_range, y_range
+from analysis.ladder import DenseRung, multiple_text
+from analysis.layout import Range, dodges, levels, rungs_in_range, spread, x_range, y_range
 from analysis.palette import GROUNDS, Ground, Theme, look, order
 from analysis.pointing import Pointing
 from analysis.points import CurvePoint
+from analysis.statistics import Difference
 from analysis.units import difference_unit, interval_text, number, percent
 from sparseift.records import DENSE
 
@@ -28,7 +30,6 @@ NARROW = 560  # px of total width below which labels are short
 LABEL_GAP = 18  # px between direct labels
 CHARACTER = 6.6  # px, of the 12 px type below, on average
 FONT = "'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif"
-DENSE_LABEL = "Dense"
 MOST_OTHERS = 600  # points drawn that do not lead: thousands would only overlap
 
 
@@ -57,6 +58,7 @@ def iso_flop_chart(
         marks.dense_band(scene),
         marks.dense_rule(scene),
         marks.reach(scene),
+        marks.ladder_rules(scene),
         marks.leaders(scene),
         marks.lines(scene),
         marks.intervals(scene),
@@ -84,6 +86,8 @@ def caption(curve: Curve) -> str:
     """What the marks mean, as far as this chart has them."""
     y, points = y_range(curve), curve.points
     cut = any(e is not None and not y.low <= e <= y.high for p in points for e in (p.low, p.high))
+    rungs = rungs_in_range(curve)
+    away = [r.name for r in curve.ladder if r not in rungs]
     clauses = {
         "Mean and 95 % interval over seeds.": bool(curve.dense or points),
         "Hollow: one seed.": any(len(p.seeds) == 1 for p in points),
@@ -91,6 +95,8 @@ def caption(curve: Curve) -> str:
         "Thin ring: within noise of it.": any(p.within_noise and p.leads for p in points),
         "Small: other mask schedules at that sparsity.": any(p.iso_flop and not p.leads for p in points),
         "Cross: not at dense's FLOPs, not compared.": any(not p.iso_flop for p in points),
+        "Dashed: larger dense models, by their FLOPs.": bool(rungs),
+        f"Beyond the chart: {', '.join(away)}.": bool(away),
         "Intervals that leave the chart are cut.": cut,
         f"Of {len(points)} points, {len(thinned(points))} are drawn.": len(thinned(points)) < len(points),
     }
@@ -109,6 +115,8 @@ def describe(curve: Curve) -> str:
     if curve.dense:
         d = curve.dense
         sentences.append(f"Dense: {interval_text(d.mean, d.low, d.high, unit)}.")
+    for rung in curve.ladder:
+        sentences.append(f"{rung.name}: {interval_text(rung.mean, rung.low, rung.high, unit)}.")
     for answer in curve.best:
         p = answer.point
         value = interval_text(p.mean, p.low, p.high, unit)
@@ -130,9 +138,10 @@ def _scene(curve: Curve, theme: Theme, width: Width, link: Callable[[CurvePoint]
         rows=rows,
         labels=_label_rows(curve, rows, theme, x, y),
         dense=dense,
+        ladder=[_rung_row(r, curve) for r in rungs_in_range(curve)],
         x_scale=alt.Scale(domain=[x.low, x.high], nice=False, zero=False),
         y_scale=alt.Scale(domain=[y.low, y.high], nice=False, zero=False),
-        x_axis=_x_axis(ticks, ground),
+        x_axis=_x_axis(curve, ticks, ground),
         y_axis=_y_axis(curve),
         pointing=Pointing("family", f"datum.family === '{DENSE}'"),
         ground=ground,
@@ -152,9 +161,7 @@ def thinned(points: Sequence[CurvePoint], most: int = MOST_OTHERS) -> list[Curve
 
 def _point_row(p: CurvePoint, curve: Curve, theme: Theme, x: float) -> marks.Row:
     style, unit = look(p.family, theme), curve.metric.unit
-    gain = "no dense run yet" if p.iso_flop else "not compared"
-    if p.gain:
-        gain = f"{number(p.gain.mean, unit, signed=True)} {difference_unit(unit)}"
+    gain = _gain_text(p.gain, unit) or ("no dense run yet" if p.iso_flop else "not compared")
     colour = style.mark if p.iso_flop else GROUNDS[theme].quiet
     return {
         "family": p.family,
@@ -177,8 +184,23 @@ def _point_row(p: CurvePoint, curve: Curve, theme: Theme, x: float) -> marks.Row
     }
 
 
+def _rung_row(r: DenseRung, curve: Curve) -> marks.Row:
+    unit = curve.metric.unit
+    return {
+        "y": r.mean,
+        "Model": f"{r.name} FLOPs",
+        "Mean": f"{interval_text(r.mean, r.low, r.high, unit)} {unit}",
+        "Best against it": _gain_text(r.gain, unit) or "not confirmed yet",
+        "Seeds": str(len(r.seeds)),
+    }
+
+
+def _gain_text(gain: Difference | None, unit: str) -> str:
+    return f"{number(gain.mean, unit, signed=True)} {difference_unit(unit)}" if gain else ""
+
+
 def _label_rows(curve: Curve, rows: list[marks.Row], theme: Theme, x: Range, y: Range) -> list[marks.Row]:
-    """One label per family and one for dense, nudged apart; `x`, `y` is where its leader starts."""
+    """One label per family and per dense model, nudged apart; `x`, `y` is where its leader starts."""
     ends: list[marks.Row] = []
     for family in sorted({p.family for p in curve.points}, key=order):
         led = [r for r in rows if r["family"] == family and r["role"] == "lead"]
@@ -189,15 +211,28 @@ def _label_rows(curve: Curve, rows: list[marks.Row], theme: Theme, x: Range, y: 
             ends.append(
                 {**words, "family": family, "x": last["x"], "y": last["y"], "colour": style.mark, "ink": style.text}
             )
-    if curve.dense:
-        ink = GROUNDS[theme].ink
-        words = {"label": DENSE_LABEL, "short": DENSE_LABEL}
-        ends.append({**words, "family": DENSE, "x": x.high, "y": curve.dense.mean, "colour": ink, "ink": ink})
+    ends += _dense_labels(curve, GROUNDS[theme], x, y)
     places = spread([e["y"] for e in ends], LABEL_GAP * y.size / HEIGHT, y)
     return [{**e, "at": at} for e, at in zip(ends, places, strict=True)]
 
 
-def _x_axis(ticks: tuple[float, ...], ground: Ground) -> alt.Axis:
+def _dense_labels(curve: Curve, ground: Ground, x: Range, y: Range) -> list[marks.Row]:
+    """Dense and the larger dense models with their values; an arrow says that one lies beyond the chart."""
+    unit, found = curve.metric.unit, []
+    if curve.dense:
+        text = f"Dense {number(curve.dense.mean, unit)}"
+        found.append({"label": text, "short": text, "y": curve.dense.mean, "colour": ground.ink, "ink": ground.ink})
+    for r in curve.ladder:
+        arrow = " ↑" if r.mean > y.high else " ↓" if r.mean < y.low else ""
+        value = f"{number(r.mean, unit)}{arrow}"
+        words = {"label": f"{r.name} {value}", "short": f"{multiple_text(r.flop_multiple)} {value}"}
+        place = min(max(r.mean, y.low), y.high)
+        found.append({**words, "y": place, "colour": ground.quiet, "ink": ground.quiet})
+    return [{**row, "family": DENSE, "x": x.high} for row in found]
+
+
+def _x_axis(curve: Curve, ticks: tuple[float, ...], ground: Ground) -> alt.Axis:
+    every = all(p.iso_flop for p in curve.points)
     return alt.Axis(
         values=list(ticks),
         labelExpr="format(100 * datum.value, '.0f')",
@@ -206,7 +241,7 @@ def _x_axis(ticks: tuple[float, ...], ground: Ground) -> alt.Axis:
         labelColor=ground.ink,
         grid=False,
         tickSize=6,
-        title="Sparsity, % (every point at dense's FLOPs)",
+        title=f"Sparsity, % ({'every point' if every else 'every point but crosses'} at dense's FLOPs)",
     )
 
 

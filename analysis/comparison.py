@@ -147,6 +147,8 @@ def compare(
     refusals = {c.key: _refusal(c, reference, tolerance) for c in contenders}
     compared = [c for c in contenders if refusals[c.key] is None]
     every = {c.key: c for c in (*pool, *compared) if c.key != reference.key and not _refusal(c, reference, tolerance)}
+    if noise is not None and not noise.sd:
+        noise = None  # equal by chance: nothing is known
     fallback = noise or pooled_noise([list(c.runs.values()) for c in [reference, *every.values()]])
     sign = 1.0 if metric.direction == "maximize" else -1.0
     against = contrasts(_signed(reference, sign), [_signed(c, sign) for c in every.values()], noise)

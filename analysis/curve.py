@@ -4,12 +4,14 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from typing import Any, Self
 
 from analysis.best import FamilyBest, Winner, judge, winner
-from analysis.equivalence import Multiplier, dense_sizes, equivalence
+from analysis.equivalence import Multiplier, dense_sizes
 from analysis.headline import headline, is_unfinished, progress_text
+from analysis.ladder import DenseRung, equivalents, ladder
 from analysis.measurement import Measurement
 from analysis.points import CurvePoint, DensePoint, aggregate, aggregate_dense
 from analysis.remarks import lost_seeds, remarks
@@ -32,6 +34,9 @@ class Curve:
         planned_levels: sparsities (fractions) of the plan's feasible points, rising: the axis before runs come.
         dense_training_flops: forward + backward FLOPs of one dense run by the plan.
         provenance: what the caller knows of the origin (model, data set, code version, …), shown as it is.
+        ladder: the larger dense models, smallest first; () where none was asked for, or has a result.
+        multiplier: the dense model that the best family of all equals, or why there is none to name; None while that
+            best is not confirmed, or without a ladder.
     """
 
     job_id: str
@@ -48,6 +53,8 @@ class Curve:
     planned_levels: tuple[float, ...]
     dense_training_flops: float
     provenance: dict[str, str] = field(default_factory=dict)
+    ladder: tuple[DenseRung, ...] = ()
+    multiplier: Multiplier | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; `from_json` inverts it."""
@@ -55,27 +62,44 @@ class Curve:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """The inverse of `to_json`; lists come back as tuples."""
+        """The inverse of `to_json`; lists come back as tuples.
+
+        Fields that another version wrote and this one does not know are left out, those that it did not write yet
+        (`ladder`, `multiplier`) are empty.
+        """
+        dense, multiplier = value["dense"], value.get("multiplier")
         return cls(
             **{
-                **value,
+                **_known(cls, value),
                 "metric": Metric(**value["metric"]),
-                "dense": DensePoint(**_tuples(value["dense"])) if value["dense"] else None,
+                "dense": DensePoint(**_known(DensePoint, dense)) if dense else None,
                 "points": tuple(_point(p) for p in value["points"]),
-                "best": tuple(FamilyBest(**{**_tuples(b), "point": _point(b["point"])}) for b in value["best"]),
-                "remarks": tuple(value["remarks"]),
-                "planned_levels": tuple(value["planned_levels"]),
+                "best": tuple(
+                    FamilyBest(**{**_known(FamilyBest, b), "point": _point(b["point"])}) for b in value["best"]
+                ),
+                "ladder": tuple(DenseRung(**_with_gain(DenseRung, rung)) for rung in value.get("ladder", ())),
+                "multiplier": Multiplier(**_known(Multiplier, multiplier)) if multiplier else None,
             }
         )
 
 
-def _tuples(value: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
+def _known(kind: Any, value: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that a record has; lists as tuples."""
+    return {name: tuple(v) if isinstance(v := value[name], list) else v for name in _names(kind) if name in value}
+
+
+@cache  # thousands of points have the same
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind))
+
+
+def _with_gain(kind: Any, value: Mapping[str, Any]) -> dict[str, Any]:
+    gain = value.get("gain")
+    return {**_known(kind, value), "gain": Difference(**_known(Difference, gain)) if gain else None}
 
 
 def _point(value: Mapping[str, Any]) -> CurvePoint:
-    gain = Difference(**value["gain"]) if value["gain"] else None
-    return CurvePoint(**{**_tuples(value), "gain": gain})
+    return CurvePoint(**_with_gain(CurvePoint, value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +109,7 @@ class Findings:
     Attributes:
         metric, dense, points, best, remarks: as in `Curve`; more may be remarked once the job has ended.
         winner: the best family of all; None without a comparable point.
-        multiplier: the larger dense model that it equals; None without a ladder.
+        multiplier, ladder: as in `Curve`.
     """
 
     metric: Metric
@@ -95,6 +119,7 @@ class Findings:
     winner: Winner | None
     remarks: tuple[str, ...]
     multiplier: Multiplier | None = None
+    ladder: tuple[DenseRung, ...] = ()
 
 
 def findings(
@@ -113,18 +138,22 @@ def findings(
     dense = aggregate_dense(measurements)
     points, best = judge(aggregate(measurements, configurations or {}, schedules or {}), dense, metric)
     first = winner(points, dense, metric, best)
-    equal = _multiplier(measurements, best, first, metric)
-    return Findings(metric, dense, points, best, first, remarks(best, first, points), equal)
+    rungs = ladder(measurements, points, dense, first, metric)
+    equal = _multiplier(measurements, points, best, first, metric) if rungs else None
+    return Findings(metric, dense, points, best, first, remarks(best, first, points), equal, rungs)
 
 
 def _multiplier(
-    measurements: Sequence[Measurement], best: Sequence[FamilyBest], first: Winner | None, metric: Metric
+    measurements: Sequence[Measurement],
+    points: Sequence[CurvePoint],
+    best: Sequence[FamilyBest],
+    first: Winner | None,
+    metric: Metric,
 ) -> Multiplier | None:
     """Of the winner, with an interval that holds for all that it was picked from, as its gain's does."""
-    if first is None or not first.point.confirmed or not any(m.kind == "ladder" for m in measurements):
+    if first is None or not first.point.confirmed:
         return None
-    rivals = [a.point for a in best if a.point.confirmed]
-    found = equivalence(dense_sizes(measurements), rivals, metric).multipliers
+    found = equivalents(dense_sizes(measurements), points, best, metric).multipliers
     return next(m for m in found if m.key == first.point.configuration_key)
 
 
@@ -151,7 +180,14 @@ def tell(
         points=found.points,
         best=found.best,
         headline=headline(
-            found.metric, found.dense, found.winner, counts, expected_runs, confirm_seeds, found.multiplier
+            found.metric,
+            found.dense,
+            found.winner,
+            counts,
+            expected_runs,
+            confirm_seeds,
+            found.multiplier,
+            found.ladder,
         ),
         remarks=notes,
         progress=progress_text(counts, expected_runs),
@@ -160,6 +196,8 @@ def tell(
         planned_levels=tuple(sorted({p.sparsity for p in plan.points if p.feasible})),
         dense_training_flops=plan.dense_training_flops,
         provenance=dict(provenance or {}),
+        ladder=found.ladder,
+        multiplier=found.multiplier,
     )
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from analysis.blocks import residual_noise
 from analysis.measurement import Measurement
-from analysis.points import CurvePoint, reported
+from analysis.points import ISO_FLOP_TOLERANCE, ROUNDING, CurvePoint, reported
 from analysis.statistics import Noise, mean_interval, pooled_noise, t_quantile
 from sparseift.records import DENSE, Metric
 
@@ -98,19 +98,36 @@ class EquivalenceAnswer:
 
 
 def dense_sizes(measurements: Sequence[Measurement]) -> tuple[DenseSize, ...]:
-    """The dense baseline and the ladder, smallest first; of each the runs that a curve reports."""
+    """The dense baseline and the ladder, smallest first; of each the runs that a curve reports.
+
+    What has equal FLOPs is one size: widths are whole numbers, so that near rungs may share one, or be the baseline.
+    """
     groups: dict[str, list[Measurement]] = {}
     for m in measurements:
         if m.family == DENSE:
             groups.setdefault(m.configuration_key if m.kind == "ladder" else DENSE, []).append(m)
-    found = []
-    for rows in groups.values():
-        _, runs = reported(rows)
-        estimate = mean_interval([r.value for r in runs])
-        multiple = sum(r.flop_ratio for r in runs) / len(runs)
+    found: list[tuple[float, dict[int, float]]] = []
+    counted = [
+        (_multiple(runs), key != DENSE, key, runs) for key, rows in groups.items() for runs in [reported(rows)[1]]
+    ]
+    for multiple, _, _, runs in sorted(counted, key=lambda c: c[:3]):  # of equal ones the baseline first
         values = {r.seed: r.value for r in runs}
-        found.append(DenseSize(multiple, estimate.mean, estimate.low, estimate.high, values))
-    return tuple(sorted(found, key=lambda s: s.flop_multiple))
+        if found and is_one_size(found[-1][0], multiple):
+            values = {**values, **found[-1][1]}  # a seed's runs of one model are one run, made twice
+            found[-1] = (found[-1][0], {seed: values[seed] for seed in sorted(values)})
+        else:
+            found.append((multiple, values))
+    estimates = [mean_interval(list(values.values())) for _, values in found]
+    return tuple(DenseSize(m, e.mean, e.low, e.high, v) for (m, v), e in zip(found, estimates, strict=True))
+
+
+def _multiple(runs: Sequence[Measurement]) -> float:
+    return sum(r.flop_ratio for r in runs) / len(runs)
+
+
+def is_one_size(first: float, second: float) -> bool:
+    """Whether two multiples of the baseline's FLOPs are equal."""
+    return abs(first - second) <= ISO_FLOP_TOLERANCE * first + ROUNDING
 
 
 def equivalence(sizes: Sequence[DenseSize], points: Sequence[CurvePoint], metric: Metric) -> EquivalenceAnswer:
@@ -160,10 +177,12 @@ def _design(places: Floats, terms: int) -> Floats:
 
 
 def _fit(sizes: Sequence[DenseSize], sign: float) -> _Fit | None:
-    if len(sizes) < 2:
+    multiples = [s.flop_multiple for s in sizes]
+    distinct = 1 + sum(not is_one_size(*pair) for pair in zip(multiples, multiples[1:], strict=False))
+    if distinct < 2:
         return None
-    places = np.log2(np.array([s.flop_multiple for s in sizes], dtype=np.float64))
-    design = _design(places, min(HIGHEST_DEGREE + 1, len(sizes)))
+    places = np.log2(np.array(multiples, dtype=np.float64))
+    design = _design(places, min(HIGHEST_DEGREE + 1, distinct))
     weights = np.array([len(s.runs) for s in sizes], dtype=float)  # runs behind each mean
     covariance = np.linalg.inv(design.T @ (weights[:, None] * design))
     coefficients: Floats = covariance @ design.T @ (weights * sign * np.array([s.mean for s in sizes]))

@@ -3,11 +3,12 @@
 A gain is called one only where its interval clears zero.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from analysis.best import Winner, verdict
 from analysis.equivalence import Multiplier
 from analysis.labels import family_name
+from analysis.ladder import DenseRung
 from analysis.points import CurvePoint, DensePoint
 from analysis.statistics import Difference
 from analysis.units import difference_unit, number, percent, value_text
@@ -59,12 +60,14 @@ def headline(
     expected: int | None,
     confirm_seeds: int | None = None,
     multiplier: Multiplier | None = None,
+    ladder: Sequence[DenseRung] = (),
 ) -> str:
     """One sentence for every state of a job.
 
     Args:
         confirm_seeds: how many were planned, if known.
         multiplier: which larger dense model the best one equals; told where its gain is one and confirmed.
+        ladder: the larger dense models, smallest first.
     """
     progress = progress_text(counts, expected)
     if best is None:
@@ -75,7 +78,7 @@ def headline(
         value = value_text(best.point.mean, metric.unit)
         nothing = "no dense run to compare it with" + (" yet" if unfinished else "")
         return f"{what} reaches {value}; {nothing} ({progress})."
-    text = f"{what}: {gain_text(best.gain, metric.unit)}{equivalence_text(best, multiplier)}"
+    text = f"{what}: {gain_text(best.gain, metric.unit)}{equivalence_text(best, multiplier, ladder)}"
     if not best.point.confirmed:
         how = "provisional until confirmed" if unfinished else "not confirmed"
         return f"{text}, {how} on fresh seeds; {progress}."
@@ -84,16 +87,28 @@ def headline(
     return f"{text}, {_confirmation(best.point, best.gain, confirm_seeds)}."
 
 
-def equivalence_text(best: Winner, multiplier: Multiplier | None) -> str:
-    """ ", as good as a dense model of 2.1× [1.8, 2.5] the FLOPs"; or "" where there is no such model to name."""
+def equivalence_text(best: Winner, multiplier: Multiplier | None, ladder: Sequence[DenseRung] = ()) -> str:
+    """ ", as good as a dense model of 2.1× [1.8, 2.5] the FLOPs"; or "" where there is no such model to name.
+
+    One that is better than every dense model that was trained is "above dense 4×" where the interval of its difference
+    to that largest one clears zero, else "level with dense 4×".
+    """
     told = best.point.confirmed and verdict(best.gain) == "better"
-    if not told or multiplier is None or multiplier.value is None:
+    if not told or multiplier is None:
         return ""
+    if multiplier.reason == "above_range":
+        return _above_text(ladder)
     low, high = multiplier.low, multiplier.high
-    if low is None and high is None:
+    if multiplier.value is None or (low is None and high is None):
         return ""
     ends = f"at most {high:.1f}" if low is None else f"at least {low:.1f}" if high is None else f"{low:.1f}, {high:.1f}"
     return f", as good as a dense model of {multiplier.value:.1f}× [{ends}] the FLOPs"
+
+
+def _above_text(ladder: Sequence[DenseRung]) -> str:
+    largest = ladder[-1] if ladder else None
+    standing = {"better": "above", "level": "level with"}.get(verdict(largest.gain) if largest else "unknown")
+    return f", {standing} {largest.name.lower()}" if largest and standing else ""
 
 
 def _without_sparse(metric: Metric, dense: DensePoint | None, counts: Mapping[str, int], expected: int | None) -> str:

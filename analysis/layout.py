@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from analysis.curve import Curve
+from analysis.ladder import DenseRung
 from analysis.palette import order
 from analysis.points import CurvePoint, DensePoint
 
@@ -12,6 +13,7 @@ TICK_GAP = 0.012  # sparsities closer than this share a tick
 DODGE = 0.011  # of the axis, between neighbouring families
 MARGIN = 0.07  # of the axis, left and right of the tested levels
 INTERVAL_ROOM = 0.75  # intervals may widen the y range by so much of the means' range on each side
+LADDER_ROOM = 1.0  # a larger dense model may lie so much of the others' range beyond it; farther ones are only named
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +52,44 @@ def x_range(curve: Curve) -> Range:
     return Range(middle - half, middle + half)
 
 
+def rungs_in_range(curve: Curve) -> tuple[DenseRung, ...]:
+    """The larger dense models that the chart has room for: one far above the points would flatten them."""
+    if not curve.points:
+        return curve.ladder
+    means = [p.mean for p in _shown(curve)]
+    room = LADDER_ROOM * _size(curve)
+    return tuple(r for r in curve.ladder if min(means) - room <= r.mean <= max(means) + room)
+
+
 def y_range(curve: Curve) -> Range:
-    """All means and, as far as they leave the means readable, all intervals.
+    """All means and, as far as they leave the means readable, all intervals and larger dense models.
 
     An interval from two seeds can be dozens of times wider than the differences of interest (t = 12.7): it is cut at
     the edge rather than flattening the chart.
     """
-    shown: list[CurvePoint | DensePoint] = [*curve.points, *([curve.dense] if curve.dense else [])]
+    shown, rungs = _shown(curve), rungs_in_range(curve)
     if not shown:
         return Range(0.0, 1.0)
-    means = [p.mean for p in shown]
+    means = [p.mean for p in (*shown, *rungs)]
     ends = [e for p in shown for e in (p.low, p.high) if e is not None]
-    low, high = min(means), max(means)
-    size = (high - low) or max(max(ends, default=high) - min(ends, default=low), abs(high) * 0.02, 1e-6)
+    low, high, size = min(means), max(means), _size(curve)
     room = INTERVAL_ROOM * size
     low, high = max(min([low, *ends]), low - room), min(max([high, *ends]), high + room)
     pad = 0.08 * max(high - low, size)
     return Range(low - pad, high + pad)
+
+
+def _shown(curve: Curve) -> list[CurvePoint | DensePoint]:
+    return [*curve.points, *([curve.dense] if curve.dense else [])]
+
+
+def _size(curve: Curve) -> float:
+    """How far the means of the points and of dense lie apart; of equal ones, as far as is worth looking at."""
+    shown = _shown(curve)
+    means = [p.mean for p in shown]
+    ends = [e for p in shown for e in (p.low, p.high) if e is not None]
+    between = max(ends, default=0.0) - min(ends, default=0.0)
+    return (max(means) - min(means)) or max(between, abs(max(means)) * 0.02, 1e-6)
 
 
 def dodges(families: Iterable[str], x: Range) -> dict[str, float]:

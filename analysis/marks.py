@@ -31,7 +31,7 @@ class Scene:
 
     Attributes:
         rows: one per point (`charts.point_row`); labels: one per direct label (`charts.label_rows`).
-        dense: at most one row with y, low, high.
+        dense: at most one row with y, low, high; ladder: one per larger dense model.
         x_scale, y_scale, x_axis, y_axis: shared by every layer.
         pointing: at a family; dense is never dimmed, so that it stays to be compared with.
         label_field: which field of `labels` is written.
@@ -40,6 +40,7 @@ class Scene:
     rows: list[Row]
     labels: list[Row]
     dense: list[Row]
+    ladder: list[Row]
     x_scale: alt.Scale
     y_scale: alt.Scale
     x_axis: alt.Axis
@@ -73,6 +74,7 @@ class Scene:
 
 COLOUR = alt.Color("colour:N", scale=None)
 SHAPE = alt.Shape("shape:N", scale=None)
+LADDER_DASH = [6, 4]
 TOOLTIPS = [alt.Tooltip("label:N", title="Family"), *(alt.Tooltip(f"{t}:N") for t in TOOLTIP)]
 
 
@@ -87,6 +89,13 @@ def dense_rule(scene: Scene) -> alt.Chart:
     """Dense's mean."""
     rule = alt.Chart(inline(scene.dense)).mark_rule(color=scene.ground.ink, strokeWidth=2)
     return draw(rule, x=alt.value(0), x2=alt.value("width"), y=scene.along_y())
+
+
+def ladder_rules(scene: Scene) -> alt.Chart:
+    """The means of larger dense models, dashed."""
+    rule = alt.Chart(inline(scene.ladder)).mark_rule(color=scene.ground.quiet, strokeWidth=1.4, strokeDash=LADDER_DASH)
+    words = [alt.Tooltip(f"{name}:N") for name in ("Model", "Mean", "Best against it", "Seeds")]
+    return draw(rule, x=alt.value(0), x2=alt.value("width"), y=scene.along_y(), tooltip=words)
 
 
 def leaders(scene: Scene) -> alt.Chart:

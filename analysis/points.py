@@ -49,14 +49,15 @@ class CurvePoint:
         mean, low, high: validation metric over seeds; the 95 % interval is None for one seed or equal values.
         seeds, values: the runs that `mean` is of: the confirmation's alone, where there are any
             (`confirmed`).
-        search_values: the runs that chose a confirmed configuration; reported nowhere as its result.
+        search_values: the runs that chose a confirmed configuration; reported nowhere as its result. search_seeds:
+            theirs.
         test_*: on the test split, from confirmation runs.
         flop_ratio: forward FLOPs over dense's; iso_flop: within .1 % of 1. A point that is not is never
             compared.
         training_flops: mean over its runs. trial_ids: rows behind `values`.
         gain: over dense, the metric's unit, positive when better; None without dense or where not iso-FLOP.
         leads: the family's line at this sparsity goes through this point.
-        is_best: the family's best; within_noise: of the best, under the noise pooled over the job.
+        is_best: the family's best; within_noise: of the best, as `FamilyBest.tied_with` has it.
     """
 
     family: str
@@ -81,6 +82,7 @@ class CurvePoint:
     leads: bool = False
     is_best: bool = False
     within_noise: bool = False
+    search_seeds: tuple[int, ...] = ()
 
     @property
     def level(self) -> float:
@@ -92,6 +94,14 @@ class CurvePoint:
         """Every run of the configuration, search and confirmation."""
         return self.search_values + self.values if self.confirmed else self.values
 
+    @property
+    def all_runs(self) -> dict[int, float]:
+        """Every run by seed: `values` and the search's; a curve of an earlier version knows no seeds of those."""
+        return {
+            **dict(zip(self.search_seeds, self.search_values, strict=False)),
+            **dict(zip(self.seeds, self.values, strict=True)),
+        }
+
 
 def marked(point: CurvePoint, gain: Difference | None, leads: bool, is_best: bool, within_noise: bool) -> CurvePoint:
     """The point with its marks: `dataclasses.replace` takes four times as long, and a curve has thousands."""
@@ -99,7 +109,7 @@ def marked(point: CurvePoint, gain: Difference | None, leads: bool, is_best: boo
     return CurvePoint(
         p.family, p.configuration_key, p.schedule, p.sparsity, p.mean, p.low, p.high, p.seeds, p.values,
         p.search_values, p.confirmed, p.test_mean, p.test_low, p.test_high, p.flop_ratio, p.iso_flop,
-        p.training_flops, p.trial_ids, gain, leads, is_best, within_noise,
+        p.training_flops, p.trial_ids, gain, leads, is_best, within_noise, p.search_seeds,
     )  # fmt: skip
 
 
@@ -168,6 +178,7 @@ def _point(key: str, rows: Sequence[Measurement], schedule: str) -> CurvePoint:
     confirmed, runs = reported(rows)
     values = tuple(r.value for r in runs)
     estimate, test = mean_interval(values), _test(runs)
+    searched = sorted((r for r in rows if confirmed and r.kind == "search"), key=lambda r: r.trial_id)
     ratio = max((r.flop_ratio for r in rows), key=lambda x: abs(x - 1))  # the worst of its runs
     return CurvePoint(
         family=rows[0].family,
@@ -179,7 +190,7 @@ def _point(key: str, rows: Sequence[Measurement], schedule: str) -> CurvePoint:
         high=estimate.high,
         seeds=tuple(r.seed for r in runs),
         values=values,
-        search_values=tuple(r.value for r in rows if r.kind == "search") if confirmed else (),
+        search_values=tuple(r.value for r in searched),
         confirmed=confirmed,
         test_mean=test.mean if test else None,
         test_low=test.low if test else None,
@@ -188,4 +199,5 @@ def _point(key: str, rows: Sequence[Measurement], schedule: str) -> CurvePoint:
         iso_flop=abs(ratio - 1) <= ISO_FLOP_TOLERANCE + ROUNDING,
         training_flops=sum(r.training_flops for r in runs) / len(runs),
         trial_ids=tuple(r.trial_id for r in runs),
+        search_seeds=tuple(r.seed for r in searched),
     )

@@ -3,115 +3,178 @@
 With a flat prior ten equal points of which one had a lucky seed give that one a probability near one half. Here the
 points' true means have a common distribution whose width the data choose, so that they are drawn together as far as
 noise explains their spread (Gelman et al., Bayesian Data Analysis, 3rd ed., sections 5.4 and 5.7: normal hierarchical
-model, uniform prior on the width).
+model, uniform prior on the width). What a seed does to all runs alike is drawn from a distribution of its own, whose
+width the data choose too: runs on one seed are compared without it, runs on others with what is known of it (Yates,
+"The recovery of inter-block information in balanced incomplete block designs", Annals of Eugenics, 1940).
 """
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from analysis.statistics import Noise
+from analysis.seeds import Group, Sums, sums
 
 Floats = NDArray[np.float64]
+Runs = Mapping[int, float]  # metric by seed, higher is better
 
-SIGMAS = 15  # noise levels: the midpoints of as many equally likely ranges
-WIDTHS = 25  # widths of the means' distribution, from 0
+SHARES = 8  # of a run's variance about its configuration, that its seed's common effect may have: a grid over [0, 1)
+WIDTHS = 24  # of the means' distribution: a grid that is finer towards 0
 WIDEST = 4.0  # of the means' spread, or of the noise of a mean where that is larger
+OTHERS = (0.25, 0.7, 2.0, 6.0, 16.0)  # widths of the other families' means, over a run's own noise: log-uniform
 MOST_DRAWS, FEWEST_DRAWS = 4000, 250  # the Monte Carlo error of a probability is below .01, with hundreds below .02
 NUMBERS = 400_000  # that are drawn at most, within these bounds
+NEGLIGIBLE = 1e-9  # of the largest cell's probability
 
 
-def chance_of(index: int, samples: Sequence[Sequence[float]], noise: Noise, maximize: bool) -> float:
-    """The posterior probability that the true mean of one sample is the best of all.
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """What is known of one family's true means: draws of all that they have in common.
 
-    Assumes normal noise of one variance, known as well as `noise.degrees` say (p(σ²) ∝ 1/σ²), and true means that are
-    exchangeable and normal. Calibrated on average over jobs whose points differ as much as they do here, at whatever
-    scale; `tests/analysis/test_shrinkage.py` has the simulation. Given σ, the width, the centre and its rivals' means
-    the probability is Φ of the distance to the best of them, which is averaged over draws from a fixed seed. Equals
-    share it.
+    Attributes:
+        groups: configurations whose runs are on the same seeds.
+        sigma: a run's own noise, (draws,). kappa: the width of the means' distribution over it.
+        ratio: the width of the seeds' common effects over it. centre: of the means. effects: of the seeds,
+            (draws, seeds).
+    """
+
+    groups: tuple[Group, ...]
+    configurations: int
+    sigma: Floats
+    kappa: Floats
+    ratio: Floats
+    centre: Floats
+    effects: Floats
+
+    def _given(self, group: Group) -> tuple[Floats, Floats, Floats]:
+        """Of a group's true means, given a draw: a + keep · observed, and their standard deviation; each (draws,)."""
+        noise = group.noise(self.ratio)
+        keep = self.kappa**2 / (self.kappa**2 + noise)  # the share of a deviation that is believed
+        shift = self.centre - keep * (self.centre + self.effects @ group.weights)
+        return shift, keep, self.sigma * np.sqrt(keep * noise)
+
+    def _of(self, index: int) -> tuple[Floats, Floats]:
+        group = next(g for g in self.groups if index in g.members)
+        shift, keep, sd = self._given(group)
+        return shift + keep * group.means[group.members.index(index)], sd
+
+    def chance(self, index: int) -> float:
+        """The posterior probability that this true mean is the best of all.
+
+        Given all that a draw holds and its rivals' means it is Φ of the distance to the best of them.
+        """
+        if self.configurations == 1:
+            return 1.0
+        random = np.random.default_rng(1)
+        best = np.full(len(self.sigma), -np.inf)
+        for group in self.groups:
+            rivals = group.means[[m != index for m in group.members]].astype(np.float32)
+            if rivals.size:
+                shift, keep, sd = self._given(group)
+                drawn = random.standard_normal((len(best), rivals.size), dtype=np.float32)
+                drawn *= sd.astype(np.float32)[:, None]
+                drawn += keep.astype(np.float32)[:, None] * rivals
+                best = np.maximum(best, drawn.max(axis=1) + shift)
+        mean, sd = self._of(index)
+        return float(special.ndtr((mean - best) / sd).mean())
+
+    def better_than(self, index: int) -> Floats:
+        """For each configuration the posterior probability that its true mean is better than this one's; (n,)."""
+        mean, own = self._of(index)
+        found = np.empty(self.configurations)
+        for group in self.groups:
+            shift, keep, sd = self._given(group)
+            gap = (shift - mean)[:, None] + keep[:, None] * group.means  # (draws, members)
+            found[list(group.members)] = special.ndtr(gap / np.hypot(sd, own)[:, None]).mean(axis=0)
+        found[index] = 0.0
+        return found
+
+
+def believe(family: Sequence[Runs], others: Sequence[Sequence[Runs]] = (), dense: Sequence[Runs] = ()) -> Belief | None:
+    """What all runs of a job say of one family's true means.
+
+    Assumes value = configuration + seed + independent normal noise, with one variance σ² for all (p(σ²) ∝ 1/σ²), seeds'
+    effects that are normal about 0 and alike for all configurations, with a share r of the variance (p(r) = 2 (1 − r):
+    unlike networks have little in common on one seed, but runs may say otherwise), and true means that are exchangeable and normal within each family: with a width of its own (uniform) for
+    the one asked for, one for all others. The search that chose what was confirmed saw no more than these runs, so that
+    its choice needs no allowance of its own. Calibrated on average over jobs whose points differ as much as they do
+    here, at whatever scale, whether seeds are shared as the worker shares them or not; `tests/analysis/
+    test_shrinkage.py` has the simulation. Draws come from a fixed seed.
 
     Args:
-        samples: values of each; of one without another the probability is 1.
-        noise: with a standard deviation above 0.
+        others: the other families'; dense: what belongs to none. They say what seeds do, and how large noise is.
+
+    Returns:
+        None where no configuration has two runs that differ.
     """
-    if len(samples) == 1:
-        return 1.0
-    sign = 1.0 if maximize else -1.0
-    means = sign * np.array([math.fsum(s) / len(s) for s in samples])  # (samples,)
-    means -= means.mean()
-    runs = np.array([len(s) for s in samples], dtype=float)
-    sigma2, tau2, weights = _posterior(means, runs, noise)
-    draws = min(MOST_DRAWS, max(FEWEST_DRAWS, NUMBERS // len(samples)))
+    data = sums(family, others, dense)
+    if not data.spread:
+        return None
+    own = [g for g in data.groups if g.family == 0]
+    means = np.concatenate([g.means for g in own])
+    draws = min(MOST_DRAWS, max(FEWEST_DRAWS, NUMBERS // len(means)))
     random = np.random.default_rng(0)
+    ratio, other, kappa, prior = _grid(data, own, means)
+    precision, weighted, squares, logs = _cells(data, ratio, other, kappa)
+    factor = np.linalg.cholesky(precision)  # (cells, unknowns, unknowns)
+    half = np.linalg.solve(factor, weighted[:, :, None])[:, :, 0]
+    squares = squares - (half**2).sum(axis=1)
+    degrees = data.degrees + sum(len(g.members) for g in data.groups) - data.families - 1
+    logs = logs - np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1) - degrees / 2 * np.log(squares)
+    weights = prior * np.exp(logs - logs.max())
+    weights /= weights.sum()
     # Systematic sampling: as many draws of each cell as its weight says, to one.
-    cell = np.searchsorted(np.cumsum(weights), (np.arange(draws) + 0.5) / draws).clip(max=len(weights) - 1)
-    cell = random.permutation(cell[tau2[cell] > 0])
-    if not cell.size:
-        return 1.0 / len(samples)
-    centre = _centre(means, runs, sigma2[cell], tau2[cell], random)
-    rivals = np.arange(len(samples)) != index
-    best = _best_of(means[rivals], runs[rivals], sigma2[cell], tau2[cell], centre, random)
-    mean, sd = _believed(means[index], runs[index], sigma2[cell], tau2[cell], centre)
-    found = float(special.ndtr((mean - best) / sd).sum())
-    return (found + (draws - cell.size) / len(samples)) / draws  # a width of zero makes all equal: any may be the best
+    chosen = np.searchsorted(np.cumsum(weights), (np.arange(draws) + 0.5) / draws).clip(max=len(weights) - 1)
+    used, cell = np.unique(random.permutation(chosen), return_inverse=True)
+    cell = random.permutation(cell)
+    evenly = random.permutation((np.arange(draws) + 0.5) / draws)
+    chi2 = 2 * special.gammaincinv(degrees / 2, evenly)
+    sigma = np.sqrt(squares[used][cell] / chi2)
+    inverse = np.linalg.inv(factor[used])
+    middle = np.einsum("cji,cj->ci", inverse, half[used])
+    drawn = random.standard_normal((draws, precision.shape[-1]))
+    unknown = middle[cell] + sigma[:, None] * np.einsum("dji,dj->di", inverse[cell], drawn)
+    pick = used[cell]
+    return Belief(tuple(own), len(means), sigma, kappa[pick], ratio[pick], unknown[:, 0], unknown[:, data.families :])
 
 
-def _believed(
-    mean: Floats | float, runs: Floats | float, sigma2: Floats, tau2: Floats, centre: Floats
-) -> tuple[Floats, Floats]:
-    """Mean and standard deviation of a true mean, given all else."""
-    keep = tau2 / (tau2 + sigma2 / runs)  # the share of a deviation that is believed
-    return centre + keep * (mean - centre), np.sqrt(keep * sigma2 / runs)
+def _grid(data: Sums, own: Sequence[Group], means: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Of each cell the seeds' width, the other families', the family's own, over a run's noise; and its prior."""
+    u = (np.arange(SHARES) + 0.5) / SHARES
+    shares = 1 - (1 - u) ** 2  # finer where seeds do almost all; with these weights their density is 2 (1 − share)
+    ratios, of_ratios = np.sqrt(shares / (1 - shares)), 4 * (1 - u) ** 3 / SHARES
+    others = np.array(OTHERS if data.families > 1 else OTHERS[:1])
+    v = (np.arange(WIDTHS) + 0.5) / WIDTHS
+    runs = np.array([g.runs for g in own for _ in g.members], dtype=np.float64)
+    # A run's own noise as small as a share lets it be, with nine chances in ten: the widest is to be wide beside it.
+    low = np.sqrt(data.variances(ratios) * data.degrees / (2 * special.gammaincinv(data.degrees / 2, 0.9)))
+    noise = np.sqrt(np.mean(1 / runs) * data.variances(ratios))
+    widest = WIDEST * np.maximum(np.std(means, ddof=1) if len(means) > 1 else 0.0, noise) / low  # (ratios,)
+    i, j, k = (a.ravel() for a in np.meshgrid(*map(np.arange, (SHARES, len(others), WIDTHS)), indexing="ij"))
+    return ratios[i], others[j], widest[i] * v[k] ** 3, of_ratios[i] * widest[i] * v[k] ** 2
 
 
-def _best_of(
-    means: Floats, runs: Floats, sigma2: Floats, tau2: Floats, centre: Floats, random: np.random.Generator
-) -> Floats:
-    """The largest of these true means, (draws,)."""
-    best = np.full(len(centre), -np.inf)
-    for n in np.unique(runs):  # whose deviations are believed alike
-        some = means[runs == n].astype(np.float32)  # (rivals,)
-        middle, sd = _believed(0.0, float(n), sigma2, tau2, centre)
-        keep = (tau2 / (tau2 + sigma2 / n)).astype(np.float32)
-        drawn = random.standard_normal((len(centre), some.size), dtype=np.float32)
-        drawn *= sd.astype(np.float32)[:, None]
-        drawn += keep[:, None] * some
-        best = np.maximum(best, drawn.max(axis=1) + middle)
-    return best
-
-
-def _centre(means: Floats, runs: Floats, sigma2: Floats, tau2: Floats, random: np.random.Generator) -> Floats:
-    """The middle of all true means, (draws,)."""
-    precision, weighted = _sums(means, runs, sigma2, tau2)[:2]
-    even = special.ndtri(random.permutation((np.arange(len(sigma2)) + 0.5) / len(sigma2)))  # normal, without clumps
-    drawn: Floats = weighted / precision + even / np.sqrt(precision)
-    return drawn
-
-
-def _sums(means: Floats, runs: Floats, sigma2: Floats, tau2: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Of each cell Σ 1/v, Σ x̄/v, Σ x̄²/v and Σ log v over samples, v being the variance of x̄ about the centre."""
-    precision, weighted, squares, logs = (np.zeros(len(sigma2)) for _ in range(4))
-    for n in np.unique(runs):
-        some = means[runs == n]
-        variance = sigma2 / n + tau2
-        precision += some.size / variance
-        weighted += some.sum() / variance
-        squares += float(some @ some) / variance
-        logs += some.size * np.log(variance)
-    return precision, weighted, squares, logs
-
-
-def _posterior(means: Floats, runs: Floats, noise: Noise) -> tuple[Floats, Floats, Floats]:
-    """σ², τ² and probability of each cell of the grid; the centre is integrated out (flat prior)."""
-    shares = (np.arange(SIGMAS) + 0.5) / SIGMAS
-    chi2 = 2 * special.gammaincinv(noise.degrees / 2, shares)  # quantiles
-    scale = max(float(np.std(means, ddof=1)), noise.sd / math.sqrt(float(runs.mean())))
-    tau = np.linspace(0.0, WIDEST * scale, WIDTHS)
-    sigma2, tau2 = (grid.ravel() for grid in np.meshgrid(noise.sd**2 * noise.degrees / chi2, tau**2, indexing="ij"))
-    precision, weighted, squares, logs = _sums(means, runs, sigma2, tau2)
-    log_likelihood = -0.5 * (logs + np.log(precision) + squares - weighted**2 / precision)
-    weights = np.exp(log_likelihood - log_likelihood.max())
-    return sigma2, tau2, weights / weights.sum()
+def _cells(data: Sums, ratio: Floats, other: Floats, kappa: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Of each cell the precision of the unknowns (families' centres, then seeds' effects) and what it is weighted with,
+    the sum of squares, all over a run's variance, and what else its log likelihood holds."""
+    size = data.families + len(data.contrasts)
+    design = np.zeros((len(data.groups), size))
+    for row, group in zip(design, data.groups, strict=True):
+        row[group.family] = 1.0
+        row[data.families :] = group.weights
+    counts = np.array([len(g.members) for g in data.groups], dtype=np.float64)
+    totals = np.array([g.means.sum() for g in data.groups])
+    variance = np.stack([g.noise(ratio) + (other if g.family else kappa) ** 2 for g in data.groups], axis=1)
+    outer = (design[:, :, None] * design[:, None, :]).reshape(len(design), -1)
+    precision = ((counts / variance) @ outer).reshape(-1, size, size)
+    seeds = np.arange(data.families, size)
+    precision[:, data.families :, data.families :] += data.contrasts
+    precision[:, seeds, seeds] += 1 / ratio[:, None] ** 2
+    weighted = (totals / variance) @ design
+    weighted[:, data.families :] += data.weighted
+    squares = data.squares + data.own_squares / (1 + ratio**2)
+    squares = squares + (1 / variance) @ np.array([float(g.means @ g.means) for g in data.groups])
+    logs = len(seeds) * np.log(ratio) + data.own_degrees * np.log1p(ratio**2) / 2
+    return precision, weighted, squares, -logs - np.log(variance) @ counts / 2

@@ -22,8 +22,9 @@ from sparseift.records import Metric
 
 LENGTHS = (0.4, 0.8, 1.6, 3.2)  # length scales, in doublings of 1 / (1 − s)
 SURFACES = (0.25, 0.5, 1.0, 2.0, 4.0)  # sd of the surface, over the spread of the points
-NOISES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # sd of a run about its configuration, over the same; or the seeds' own
-SEED_FACTORS = (0.6, 0.75, 0.9, 1.0, 1.15, 1.4, 1.8)  # of the pooled seed noise, where there is one
+NOISES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # sd of a run about its configuration, over the same
+QUANTILES = (0.005, 0.03, 0.12, 0.3, 0.5, 0.7, 0.88, 0.97, 0.995)  # at which the pooled seed noise adds others
+JITTER = 1e-8  # variance of a level's mean that no seed's noise is below, over the spread's: for the arithmetic
 SCHEDULES = (0.0, 0.5, 1.0)  # sd of configurations about the surface, over a run's; 0 where all have one schedule
 LEVEL = 10.0  # prior sd of the mean level, over the spread: as good as flat
 GRID = 61  # sparsities of the drawn curve
@@ -183,6 +184,17 @@ def _levels(points: Sequence[CurvePoint], sign: float) -> _Levels:
     return _Levels(at, level_means, of_runs, of_schedules, squares / max(1, degrees), degrees, share)
 
 
+def _sigmas(seeds: float | None, degrees: int) -> Floats:
+    """Noise levels: what the seeds' spread on so few degrees of freedom leaves possible, and any that the fit may ask
+    for beside it."""
+    if seeds is None:
+        return np.array(NOISES)
+    from scipy.special import gammaincinv
+
+    chi2 = 2 * gammaincinv(degrees / 2, np.array(QUANTILES))
+    return np.unique(np.concatenate([NOISES, seeds * np.sqrt(degrees / chi2)]))
+
+
 def _process(data: _Levels, places: Floats, noise: Noise | None, schedules: Sequence[float]) -> _Process:
     at, means = data.at, data.means
     spread = float(np.std(means, ddof=1)) or (noise.sd if noise else 0.0) or 1.0
@@ -190,11 +202,11 @@ def _process(data: _Levels, places: Floats, noise: Noise | None, schedules: Sequ
     y = (means - centre) / spread
     u, v = _axis(at), _axis(places)
     seeds = noise.sd / spread if noise and noise.sd > 0 else None
-    sigmas = np.array(NOISES) if seeds is None else seeds * np.array(SEED_FACTORS)
+    sigmas = _sigmas(seeds, noise.degrees if noise else 0)
     n = len(y)
-    prior = np.zeros(len(sigmas))
+    prior = np.log(np.gradient(np.log(sigmas)))  # 1/σ, whatever the grid
     if seeds is not None and noise is not None:  # the chi-square likelihood of the pooled variance
-        prior = -noise.degrees * np.log(sigmas) - noise.degrees * seeds**2 / (2 * sigmas**2)
+        prior += -noise.degrees * np.log(sigmas) - noise.degrees * seeds**2 / (2 * sigmas**2)
     cells = np.array(list(itertools.product(LENGTHS, SURFACES, range(len(sigmas)), schedules)))
     length, surface, index, schedule = cells[:, 0], cells[:, 1], cells[:, 2].astype(int), cells[:, 3]
     sigma = sigmas[index]
@@ -206,7 +218,7 @@ def _process(data: _Levels, places: Floats, noise: Noise | None, schedules: Sequ
 
     every = np.arange(len(cells))
     own = (sigma**2)[:, None] * (data.of_runs + schedule[:, None] ** 2 * data.of_schedules)  # (cells, n)
-    covariance = kernel(u, u, every) + own[:, :, None] * np.eye(n)
+    covariance = kernel(u, u, every) + (own + JITTER)[:, :, None] * np.eye(n)
     factor = np.linalg.cholesky(covariance)
     half = np.linalg.solve(factor, np.broadcast_to(y[:, None], (len(cells), n, 1)))[:, :, 0]
     logs = -0.5 * (half**2).sum(axis=1) - np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1) + prior[index]

@@ -115,8 +115,8 @@ def _spread(values: Sequence[float]) -> float:
 
 
 def pooled_noise(samples: Sequence[Sequence[float]]) -> Noise | None:
-    """√(Σ (nᵢ − 1) sᵢ² / Σ (nᵢ − 1)), as in one-way analysis of variance; None where no sample has two
-    values.
+    """√(Σ (nᵢ − 1) sᵢ² / Σ (nᵢ − 1)), as in one-way analysis of variance; None where no sample has two values that
+    differ: runs that are equal by chance do not say that there is no noise.
 
     Assumes that all configurations share one seed noise: what a single-seed point must borrow to be judged at
         all.
@@ -126,10 +126,4 @@ def pooled_noise(samples: Sequence[Sequence[float]]) -> Noise | None:
     if not degrees:
         return None
     squares = math.fsum((len(s) - 1) * _spread(s) ** 2 for s in usable)
-    return Noise(math.sqrt(squares / degrees), degrees)
-
-
-def within_noise(a: Sequence[float], b: Sequence[float], noise: Noise) -> bool:
-    """Whether ā − b̄ lies inside its 95 % interval around zero under the pooled noise (two-sample t-test)."""
-    half = t_quantile(noise.degrees) * noise.sd * math.sqrt(1 / len(a) + 1 / len(b))
-    return abs(math.fsum(a) / len(a) - math.fsum(b) / len(b)) <= half
+    return Noise(math.sqrt(squares / degrees), degrees) if squares else None

@@ -7,6 +7,7 @@ from typing import Any
 from analysis.best import FamilyBest, verdict
 from analysis.curve import Curve
 from analysis.labels import family_name, metric_title
+from analysis.ladder import DenseRung
 from analysis.palette import order
 from analysis.points import CurvePoint, DensePoint
 from analysis.statistics import Difference
@@ -35,13 +36,12 @@ def gain_cell(gain: Difference | None, unit: str) -> str:
 
 
 def best_table(curve: Curve) -> Table:
-    """One row per family, best first, then dense."""
-    rows = [_best_row(curve, answer) for answer in curve.best]
-    return [*rows, _dense_row(curve, curve.dense)] if curve.dense else rows
+    """One row per family, best first, then dense and the larger dense models."""
+    return [*(_best_row(curve, answer) for answer in curve.best), *_dense_rows(curve)]
 
 
 def point_table(curve: Curve) -> Table:
-    """One row per configuration, then dense."""
+    """One row per configuration, then dense and the larger dense models."""
     rows = [
         {
             "Family": family_name(p.family),
@@ -54,10 +54,9 @@ def point_table(curve: Curve) -> Table:
         }
         for p in sorted(curve.points, key=lambda p: (order(p.family), p.sparsity))
     ]
-    if curve.dense:
-        dense = _dense_row(curve, curve.dense)
-        rows.append({column: dense.get(column, NOTHING) for column in (rows[0] if rows else dense)})
-    return rows
+    dense = _dense_rows(curve)
+    columns = list((rows or dense or [{}])[0])
+    return [*rows, *({column: row.get(column, NOTHING) for column in columns} for row in dense)]
 
 
 def status(p: CurvePoint) -> str:
@@ -92,6 +91,27 @@ def _best_row(curve: Curve, answer: FamilyBest) -> dict[str, str]:
     }
 
 
+def _dense_rows(curve: Curve) -> Table:
+    dense = [_dense_row(curve, curve.dense)] if curve.dense else []
+    return [*dense, *(_rung_row(curve, rung) for rung in curve.ladder)]
+
+
+def _rung_row(curve: Curve, rung: DenseRung) -> dict[str, str]:
+    unit = curve.metric.unit
+    return {
+        "Family": rung.name,
+        "Best sparsity": NOTHING,
+        value_heading(curve): interval_text(rung.mean, rung.low, rung.high, unit),
+        "Test": NOTHING,
+        f"Against dense ({difference_unit(unit)})": NOTHING,
+        "Seeds": str(len(rung.seeds)),
+        "Status": "larger dense model",
+        "P(best)": NOTHING,
+        "Mask schedule": NOTHING,
+        "FLOPs × dense": f"{rung.flop_multiple:.4f}",
+    }
+
+
 def _dense_row(curve: Curve, dense: DensePoint) -> dict[str, str]:
     return {
         "Family": family_name(DENSE),
@@ -106,10 +126,11 @@ def _dense_row(curve: Curve, dense: DensePoint) -> dict[str, str]:
 
 
 def csv_text(curve: Curve) -> str:
-    """Every point and dense as CSV (RFC 4180), unrounded; intervals are 95 %, empty cells where there is none."""
+    """Every point, dense and the larger dense models as CSV (RFC 4180), unrounded; intervals are 95 %, or empty."""
     rows = [_csv_row(curve, p.family, p) for p in curve.points]
     if curve.dense:
         rows.append(_csv_row(curve, DENSE, curve.dense))
+    rows += [_csv_rung(curve, rung) for rung in curve.ladder]
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, restval="")
     writer.writeheader()
@@ -120,8 +141,25 @@ def csv_text(curve: Curve) -> str:
 COLUMNS = (
     *("job_id", "family", "configuration_key", "schedule", "sparsity", "metric", "unit", "mean", "low_95", "high_95"),
     *("seeds", "status", "test_mean", "test_low_95", "test_high_95", "gain_over_dense", "gain_low_95", "gain_high_95"),
-    *("flop_ratio", "iso_flop", "is_best", "training_flops"),
+    *("flop_ratio", "iso_flop", "is_best", "within_noise_of_best", "training_flops"),
 )
+
+
+def _csv_rung(curve: Curve, rung: DenseRung) -> dict[str, Any]:
+    return {
+        "job_id": curve.job_id,
+        "family": DENSE,
+        "sparsity": 0.0,
+        "metric": curve.metric.name,
+        "unit": curve.metric.unit,
+        "mean": rung.mean,
+        "low_95": rung.low,
+        "high_95": rung.high,
+        "seeds": len(rung.seeds),
+        "status": "ladder",
+        "flop_ratio": rung.flop_multiple,
+        "iso_flop": False,
+    }
 
 
 def _csv_row(curve: Curve, family: str, p: CurvePoint | DensePoint) -> dict[str, Any]:
@@ -160,4 +198,5 @@ def _csv_row(curve: Curve, family: str, p: CurvePoint | DensePoint) -> dict[str,
         "flop_ratio": p.flop_ratio,
         "iso_flop": p.iso_flop,
         "is_best": p.is_best,
+        "within_noise_of_best": p.within_noise,
     }

@@ -63,7 +63,7 @@ def course_chart(course: Course, measure: Measure, name: str, axis: Axis, canvas
     """
     rows = _rows(course, measure, axis)
     if not rows:
-        return waiting(canvas, "Appears with the first report", name)
+        return waiting(canvas, "Appears with the first report", name, PANEL_HEIGHT)
     kind = style(course.family, canvas)
     mine: list[Row] = [{**r, "colour": kind["colour"]} for r in rows]
     x = alt.X("x:Q", axis=_x_axis(axis), scale=alt.Scale(domain=[0, _end(course, rows, axis)], nice=False))

@@ -47,7 +47,7 @@ def equivalence_chart(answer: Answer, means: Mapping[str, float], canvas: Canvas
     unit = metric["unit"]
     title = f"Validation {metric['name'].replace('_', ' ')} ({unit})"
     if not answer["sizes"]:
-        return waiting(canvas, "Dense models appear as their runs finish", title)
+        return waiting(canvas, "Dense models appear as their runs finish", title, HEIGHT)
     ground = canvas.ground
     dense = [
         {"x": s["flop_multiple"], "y": s["mean"], "low": s["low"], "high": s["high"], "Model": f"Dense {times(s)}",
@@ -60,10 +60,12 @@ def equivalence_chart(answer: Answer, means: Mapping[str, float], canvas: Canvas
             kind = style(m["family"], canvas)
             sparse.append(
                 {**kind, "x": 1.0, "y": means[m["key"]], "to": m["value"], "low": m["low"], "high": m["high"],
+                 "is_above": m["reason"] == "above_range",
                  "Equals": multiplier_text(m), "Sparsity": percent(m["sparsity"]), "Why": m["message"] or "–"}
             )  # fmt: skip
     most = max([d["x"] for d in dense] + [1.05])
-    x_scale = alt.Scale(type="log", base=2, domain=[0.93, most * 1.12], nice=False)
+    edges = Range(0.93, most * 1.12)
+    x_scale = alt.Scale(type="log", base=2, domain=[edges.low, edges.high], nice=False)
     ticks = [2**i for i in range(math.ceil(math.log2(most)) + 1)]
     x_axis = alt.Axis(
         values=ticks, labelExpr="datum.value == 1 ? 'dense' : datum.value + '× dense'", grid=False,
@@ -91,12 +93,15 @@ def equivalence_chart(answer: Answer, means: Mapping[str, float], canvas: Canvas
     named = marks.mark_text(dy=13, dx=7, align="left", fontSize=12, color=ground.quiet)
     layers.append(draw(named, x=x, y=along("y"), text="words:N"))
     reached = [s for s in sparse if s["to"] is not None]
-    lead = alt.Chart(data(reached)).mark_rule(strokeWidth=1.4, strokeDash=[2, 3])
-    layers.append(draw(lead, x=x, x2="to:Q", y=along("y"), color=COLOUR, opacity=dim(pointed)))
-    bounded = [s for s in reached if s["low"] is not None and s["high"] is not None]
-    span = alt.Chart(data(bounded)).mark_rule(strokeWidth=5, strokeCap="round")
+    lead = alt.Chart(data([*reached, *({**s, "to": edges.high} for s in sparse if s["is_above"])]))
+    dots = lead.mark_rule(strokeWidth=1.4, strokeDash=[2, 3])
+    layers.append(draw(dots, x=x, x2="to:Q", y=along("y"), color=COLOUR, opacity=dim(pointed)))
+    span = alt.Chart(data(_spans(reached, edges))).mark_rule(strokeWidth=5, strokeCap="round")
     low = alt.X("low:Q", scale=x_scale, axis=x_axis)
     layers.append(draw(span, x=low, x2="high:Q", y=along("y"), color=COLOUR, opacity=dim(pointed, 0.4)))
+    for side, ends in _open_ends(sparse, edges).items():
+        arrow = alt.Chart(data(ends)).mark_point(shape=f"triangle-{side}", size=90, filled=True, opacity=1)
+        layers.append(draw(arrow, x=x, y=along("y"), color=COLOUR, opacity=dim(pointed, 0.8)))
     tip = alt.Chart(data(reached)).mark_point(shape="circle", size=46, strokeWidth=2, fill=ground.paper, opacity=1)
     layers.append(
         draw(tip, x=alt.X("to:Q", scale=x_scale, axis=x_axis), y=along("y"), stroke=COLOUR, opacity=dim(pointed))
@@ -133,6 +138,19 @@ def _fit(answer: Answer, x: alt.X, along: Any, canvas: Canvas) -> list[alt.Chart
     return [*layers, draw(line, x=x, y=along("y"))]
 
 
+def _spans(reached: Sequence[Row], edges: Range) -> list[Row]:
+    """The multipliers' intervals; an end beyond the dense models lies at the axis's."""
+    ends = {"low": edges.low, "high": edges.high}
+    return [{**s, **{end: edge for end, edge in ends.items() if s[end] is None}} for s in reached]
+
+
+def _open_ends(sparse: Sequence[Row], edges: Range) -> dict[str, list[Row]]:
+    """Where arrows stand: at an axis's end that an interval, or the whole point, leaves."""
+    left = [{**s, "x": edges.low} for s in sparse if s["to"] is not None and s["low"] is None]
+    right = [{**s, "x": edges.high} for s in sparse if s["is_above"] or (s["to"] is not None and s["high"] is None)]
+    return {side: rows for side, rows in (("left", left), ("right", right)) if rows}
+
+
 def _labels(sparse: Sequence[Row], room: Range) -> list[Row]:
     """A label right of the plot at each family's height, nudged apart."""
     places = spread([s["y"] for s in sparse], 17 * room.size / HEIGHT, room)
@@ -148,25 +166,37 @@ def times(size: Mapping[str, Any]) -> str:
 
 
 def multiplier_text(m: Mapping[str, Any]) -> str:
-    """e.g. "dense 2.3× [2.0, 2.7]", with an open end where the interval leaves the ladder, or that there is none."""
+    """e.g. "dense 2.3× [2.0, 2.7]", with an open end where the interval leaves the ladder; "beyond the ladder", or that
+    there is none."""
     if m["value"] is None:
-        return "no multiplier"
+        return "beyond the ladder" if m["reason"] == "above_range" else "no multiplier"
     low = "<1" if m["low"] is None else f"{m['low']:.2f}"
     high = "beyond the ladder" if m["high"] is None else f"{m['high']:.2f}"
     return f"dense {m['value']:.2f}× [{low}, {high}]"
 
 
 def headline(answer: Answer) -> str:
-    """The best multiplier in a sentence, or why there is none."""
-    found = [m for m in answer["multipliers"] if m["value"] is not None]
+    """The best multiplier in a sentence, or why there is none.
+
+    Confirmed ones go before provisional ones, which were picked by their own runs and flatter themselves; the interval
+    of the one that is told holds for all that it was picked from.
+    """
+    found = [m for m in answer["multipliers"] if m["value"] is not None or m["reason"] == "above_range"]
     if found:
-        m = max(found, key=lambda m: m["value"])
-        text = f"{family_name(m['family'])} at {percent(m['sparsity'])} sparsity is as good as {multiplier_text(m)}"
-        return f"{text}{'' if m['confirmed'] else ', provisional until confirmed'}."
+        m = max(found, key=_rank)
+        how = "" if m["confirmed"] else ", provisional until confirmed"
+        text = f"{family_name(m['family'])} at {percent(m['sparsity'])} sparsity is"
+        if m["value"] is None:
+            return f"{text} beyond the largest dense model, {times(answer['sizes'][-1])}: no multiplier is given{how}."
+        return f"{text} as good as {multiplier_text(m)}{how}."
     if not answer["multipliers"]:
         return "No sparse point has a result yet."
     m = answer["multipliers"][0]
     return f"No dense-equivalent multiplier: {m['message'][:1].lower()}{m['message'][1:]}"
+
+
+def _rank(m: Mapping[str, Any]) -> tuple[bool, float]:
+    return m["confirmed"], math.inf if m["value"] is None else m["value"]
 
 
 def sizes_table(answer: Answer) -> list[dict[str, str]]:

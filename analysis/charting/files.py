@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
-import altair as alt
 import vl_convert
 
+from analysis.charting.frame import Drawn
 from analysis.render import SCALE, VEGA_LITE
 
 
-def png(chart: alt.LayerChart) -> bytes:
+def png(chart: Drawn) -> bytes:
     """The chart as a picture, two pixels per px."""
     picture: bytes = vl_convert.vegalite_to_png(chart.to_dict(), vl_version=VEGA_LITE, scale=SCALE)
     return picture
 
 
-def svg(chart: alt.LayerChart) -> bytes:
+def svg(chart: Drawn) -> bytes:
     """The chart as a drawing."""
     text: str = vl_convert.vegalite_to_svg(chart.to_dict(), vl_version=VEGA_LITE)
     return text.encode()

@@ -1,20 +1,22 @@
 """What every chart beside the iso-FLOP chart shares: ground, type, axes, the highlight of a family."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
 
 from analysis.charts import FONT, Width
-from analysis.labels import family_name
-from analysis.palette import GROUNDS, Ground, Theme, look
+from analysis.labels import family_name, short_family_name
+from analysis.palette import GROUNDS, Ground, Theme, look, order
 from analysis.pointing import DIMMED
 from sparseift.records import DENSE
 
 Row = dict[str, Any]
 HEIGHT = 340  # px of the plot, whatever it shows
-WORDS_HEIGHT = 90  # px of a chart that only says what will appear
+KEY = 92  # px of a family's name
+
+Drawn = alt.LayerChart | alt.VConcatChart  # what can be shown, and written to a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,32 @@ def href(rows: Sequence[Row]) -> dict[str, Any]:
     return {"href": alt.Href("href:N")} if rows and "href" in rows[0] else {}
 
 
+def layered(
+    layers: Sequence[alt.Chart | alt.LayerChart],
+    canvas: Canvas,
+    *,
+    title: str,
+    description: str,
+    width: Width,
+    height: int | alt.Step = HEIGHT,
+    rows: Sequence[Row] | None = None,
+) -> alt.LayerChart:
+    """The layers over each other, still to be dressed; charts side by side are dressed together."""
+    shared = alt.Undefined if rows is None else data(rows)
+    return alt.LayerChart(layer=list(layers), data=shared).properties(
+        width=width,
+        height=height,
+        description=description,
+        title=_heading(title, canvas),
+    )
+
+
+def _heading(text: str, canvas: Canvas) -> alt.TitleParams:
+    return alt.TitleParams(
+        text=text, anchor="start", fontSize=13, fontWeight="normal", color=canvas.ground.quiet, offset=12
+    )
+
+
 def framed(
     layers: Sequence[alt.Chart | alt.LayerChart],
     canvas: Canvas,
@@ -98,22 +126,55 @@ def framed(
     Args:
         rows: of layers without their own.
     """
-    ground = canvas.ground
-    shared = alt.Undefined if rows is None else data(rows)
-    chart = alt.LayerChart(layer=list(layers), data=shared).properties(
-        width=canvas.width,
-        height=height,
-        background=ground.paper if canvas.paper else "transparent",
-        description=description,
-        title=alt.TitleParams(
-            text=title, anchor="start", fontSize=13, fontWeight="normal", color=ground.quiet, offset=12
-        ),
-        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
-        usermeta={"embedOptions": {"actions": False}},  # its menu offers an editor on another host
-        padding={"left": 4, "right": 8, "top": 8, "bottom": 8},
+    chart = layered(
+        layers, canvas, title=title, description=description, width=canvas.width, height=height, rows=rows
+    ).properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
+    dressed: alt.LayerChart = dress(chart, canvas)
+    return dressed
+
+
+def side_by_side(
+    charts: Sequence[alt.LayerChart],
+    columns: int,
+    canvas: Canvas,
+    families: Iterable[str],
+    *,
+    title: str,
+    description: str,
+) -> alt.VConcatChart:
+    """Charts of fixed sizes as one picture, under the names of the families in their colours."""
+    grid = alt.ConcatChart(concat=list(charts), columns=columns, spacing=24)
+    together = alt.VConcatChart(vconcat=[_key(families, canvas), grid], spacing=14).properties(
+        description=description, title=_heading(title, canvas)
     )
-    styled: alt.LayerChart = (
-        chart.configure(font=FONT)
+    dressed: alt.VConcatChart = dress(together, canvas)
+    return dressed
+
+
+def _key(families: Iterable[str], canvas: Canvas) -> alt.LayerChart:
+    """The families' shapes and names in a row."""
+    kinds = [style(f, canvas) for f in sorted(families, key=order)]
+    rows = [{**kind, "words": short_family_name(kind["family"]), "x": KEY * i} for i, kind in enumerate(kinds)]
+    x = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[-8, KEY * len(rows) - 8], nice=False))
+    mark = alt.Chart(data(rows)).mark_point(filled=True, size=60, opacity=1)
+    text = alt.Chart(data(rows)).mark_text(align="left", dx=9, fontSize=12, fontWeight=600)
+    layers = [
+        draw(mark, x=x, y=alt.value(8), color=COLOUR, shape=SHAPE),
+        draw(text, x=x, y=alt.value(8), text="words:N", color=alt.Color("ink:N", scale=None)),
+    ]
+    return alt.LayerChart(layer=layers).properties(width=KEY * len(rows), height=16)
+
+
+def dress(chart: Any, canvas: Canvas) -> Any:
+    """Ground, type and axes of the house."""
+    ground = canvas.ground
+    return (
+        chart.properties(
+            background=ground.paper if canvas.paper else "transparent",
+            usermeta={"embedOptions": {"actions": False}},  # its menu offers an editor on another host
+            padding={"left": 4, "right": 8, "top": 8, "bottom": 8},
+        )
+        .configure(font=FONT)
         .configure_view(stroke=None)
         .configure_axis(
             labelColor=ground.quiet,
@@ -127,11 +188,10 @@ def framed(
             titlePadding=10,
         )
     )
-    return styled
 
 
-def waiting(canvas: Canvas, words: str, title: str = "") -> alt.LayerChart:
-    """A chart that has nothing to show yet, and says when it will."""
+def waiting(canvas: Canvas, words: str, title: str = "", height: int = HEIGHT) -> alt.LayerChart:
+    """A chart that has nothing to show yet, and says when it will; as high as it will be, so that no page jumps."""
     text = alt.Chart(data([{}])).mark_text(fontSize=14, color=canvas.ground.quiet, align="center")
     drawn = draw(text, x=alt.value({"expr": "width / 2"}), y=alt.value({"expr": "height / 2"}), text=alt.value(words))
-    return framed([drawn], canvas, title=title, description=words, height=WORDS_HEIGHT)
+    return framed([drawn], canvas, title=title, description=words, height=height)

@@ -12,6 +12,7 @@ from analysis.units import difference_unit, number, percent
 Answer = Mapping[str, Any]  # of `GET /v1/jobs/{job}/compare`
 Link = Callable[[Mapping[str, Any]], str]
 ROW = 46  # px
+FAMILIES = 4  # rows, usually: as high is the chart that has none yet
 VERDICTS = {"better": "better", "worse": "worse", "tie": "level", "unknown": "no interval"}
 
 
@@ -22,7 +23,7 @@ def gains_chart(answer: Answer, canvas: Canvas, link: Link | None = None) -> alt
     title = f"Over {base} at equal FLOPs, {difference_unit(unit)}"
     shown = [c for c in answer["comparisons"] if c["difference"] is not None]
     if not shown:
-        return waiting(canvas, "Differences appear once dense and a family have results", title)
+        return waiting(canvas, "Differences appear once dense and a family have results", title, FAMILIES * ROW)
     ground = canvas.ground
     rows = []
     for c in shown:
@@ -61,6 +62,16 @@ def gain_text(c: Mapping[str, Any], unit: str) -> str:
     """e.g. "+2.49 [2.09, 2.88]"."""
     text = number(c["difference"], unit, signed=True)
     return text if c["low"] is None else f"{text} [{number(c['low'], unit)}, {number(c['high'], unit)}]"
+
+
+def gains_rows(answer: Answer) -> list[dict[str, Any]]:
+    """The comparisons unrounded, with whether they are tied for best, for files."""
+    ties = set(answer["ties"])
+    return [
+        {**{k: v for k, v in c.items() if k != "refusal"}, "tied_for_best": c["key"] in ties,
+         "refused": c["refusal"]["message"] if c["refusal"] else ""}
+        for c in answer["comparisons"]
+    ]  # fmt: skip
 
 
 def gains_table(answer: Answer) -> list[dict[str, str]]:

@@ -25,16 +25,14 @@ def pareto_chart(answer: Answer, canvas: Canvas, link: Link | None = None) -> al
     metric, points = answer["metric"], answer["points"]
     title = f"Validation {metric['name'].replace('_', ' ')} ({metric['unit']}), {_better(answer)} is better"
     if not points:
-        return empty(canvas, "The front begins with the first complete trial", title)
+        return empty(canvas, "The front begins with the first complete trial", title, HEIGHT)
     ground = canvas.ground
     rows = [_row(p, answer, canvas) | ({"href": link(p)} if link else {}) for p in _thinned(points)]
     front = sorted((r for r in rows if r["is_front"]), key=lambda r: r["x"])
     x = alt.X(
         "x:Q",
         scale=alt.Scale(type="log", nice=False, padding=26),
-        axis=alt.Axis(
-            title=answer["cost_unit"][:1].upper() + answer["cost_unit"][1:], format=".2~s", tickCount=5, grid=False
-        ),
+        axis=alt.Axis(title=_cost_title(answer["cost_unit"]), format=".2~s", tickCount=5, grid=False),
     )
     y_scale, y_axis = alt.Scale(zero=False, padding=12), alt.Axis(title=None, ticks=False, tickCount=6)
     y = alt.Y("y:Q", scale=y_scale, axis=y_axis)
@@ -66,6 +64,12 @@ def pareto_chart(answer: Answer, canvas: Canvas, link: Link | None = None) -> al
         layers.append(draw(text, x=x, y=y, text="short:N", color=alt.Color("ink:N", scale=None)))
     said = "; ".join(f"{r['name']} {r['Value']}" for r in front)
     return framed(layers, canvas, title=title, description=f"Pareto front, {len(front)} points: {said}.", height=HEIGHT)
+
+
+def _cost_title(unit: str) -> list[str]:
+    """The cost, and what a FLOP is where it counts them; two lines, for narrow pages."""
+    what = f"{unit[:1].upper()}{unit[1:]}"
+    return [f"{what},", "1 multiply-add = 2 FLOPs (log)"] if "FLOPs" in unit else [f"{what} (log)"]
 
 
 def _better(answer: Answer) -> str:

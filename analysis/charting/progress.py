@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import altair as alt
@@ -21,6 +20,7 @@ ENDED = ("complete", "pruned", "infeasible", "failed", "cancelled")
 MOST_POINTS = 1500  # drawn; the step lines rest on every trial
 MOST_BARS = 1500  # of the timeline: the newest
 BAR = 26  # px of a slot's or a family's row
+ROWS = 5  # usually: as high is a chart that has none yet
 
 
 def by_family(trials: Sequence[Trial]) -> list[dict[str, Any]]:
@@ -47,7 +47,7 @@ def family_bars(trials: Sequence[Trial], canvas: Canvas) -> alt.LayerChart:
     title = "Trials per family"
     counted = by_family(trials)
     if not counted:
-        return waiting(canvas, "Bars appear with the first trial", title)
+        return waiting(canvas, "Bars appear with the first trial", title, ROWS * BAR)
     ground = canvas.ground
     rows: list[Row] = []
     for row in counted:
@@ -90,55 +90,52 @@ def _bar_text(row: Mapping[str, Any]) -> str:
     return ", ".join(f"{row[s]} {s}" for s in STATES if row[s])
 
 
-def stretches(events: Sequence[Mapping[str, Any]], trials: Sequence[Trial]) -> list[Row]:
-    """What ran on which slot from when to when, by a job's events: a row per attempt, `ended` None while it runs."""
-    families = {t["number"]: t["family"] for t in trials}
-    states = {t["number"]: t["state"] for t in trials}
-    rows: dict[tuple[int, int], Row] = {}
-    newest: dict[int, tuple[int, int]] = {}
-    for event in events:
-        found, at = event["payload"], _seconds(event["at"])
-        trial = found.get("trial")
-        if event["kind"] == "attempt.started":
-            key = (trial, found.get("attempt", 1))
-            rows[key] = {
-                "trial": trial, "attempt": key[1], "slot": found.get("slot", ""), "began": at, "ended": None,
-                "state": "running", "family": families.get(trial, DENSE),
-            }  # fmt: skip
-            newest[trial] = key
-            continue
-        noun, _, state = event["kind"].partition(".")
-        ends = (noun == "attempt") or (noun == "trial" and state in ENDED)
-        key = (trial, found["attempt"]) if "attempt" in found else newest.get(trial, (-1, -1))
-        if ends and key in rows and rows[key]["ended"] is None:
-            rows[key] |= {"ended": at, "state": state}
-    for row in rows.values():  # an end that no event told of, for example of a job that was cancelled
-        if row["ended"] is None and states.get(row["trial"]) in ENDED:
-            row["state"] = states[row["trial"]]
-    return list(rows.values())
+def runs_on(rows: Sequence[Row]) -> bool:
+    """Whether an attempt of these is running, so that its bar grows with the time."""
+    return any(r["ended"] is None for r in rows)
+
+
+def until(rows: Sequence[Row], now: float | None = None) -> list[Row]:
+    """The attempts by their begin, each with `until`: its end, or now where it runs.
+
+    A slot holds one attempt at a time: one whose end nobody told of, as of a worker that died, lasts no longer than
+    until its slot began the next.
+
+    Args:
+        now: seconds since 1970; by default the last time of the rows.
+    """
+    last = max([r["ended"] or r["began"] for r in rows] + ([now] if now is not None else []), default=0.0)
+    found: list[Row] = []
+    begins: dict[str, float] = {}  # of a slot's next attempt
+    for r in sorted(rows, key=lambda r: float(r["began"]), reverse=True):
+        open_end = min(last, begins.get(r["slot"], last))
+        found.append({**r, "until": open_end if r["ended"] is None else r["ended"]})
+        begins[r["slot"]] = r["began"]
+    return found[::-1]
 
 
 def timeline(rows: Sequence[Row], canvas: Canvas, now: float | None = None, link: Link | None = None) -> alt.LayerChart:
     """A bar per attempt on its slot.
 
     Args:
-        rows: as of `stretches`.
-        now: seconds since 1970, to which what runs is drawn; by default the last time of the rows.
+        rows: one per attempt with slot, trial, attempt, family, state, began and ended (seconds since 1970; None while
+            it runs).
+        now, as of `until`: to which what runs is drawn.
     """
     title = "What ran where"
     if not rows:
-        return waiting(canvas, "Attempts appear here as slots take them", title)
+        return waiting(canvas, "Attempts appear here as slots take them", title, ROWS * BAR)
     ground = canvas.ground
-    rows = sorted(rows, key=lambda r: float(r["began"]))[-MOST_BARS:]
+    rows = until(rows, now)[-MOST_BARS:]
     first = min(r["began"] for r in rows)
-    last = now or max([r["ended"] or r["began"] for r in rows] + [first + 1])
+    last = max(first + 1, *(r["until"] for r in rows))
     size, unit = _unit(last - first)
     drawn = []
     for r in rows:
         kind = style(r["family"], canvas)
         bad = r["state"] not in ("running", "finished", "complete", "handed_back")
-        ended = last if r["ended"] is None else r["ended"]
-        took = f"{(ended - r['began']) / size:.3g} {unit}"
+        ended = r["until"]
+        took = _duration(ended - r["began"])
         state = "lost, another attempt went on" if r["state"] == "lost" else r["state"].replace("_", " ")
         drawn.append(
             {**kind, "slot": r["slot"], "x": (r["began"] - first) / size, "x2": (ended - first) / size, "state": state,
@@ -147,7 +144,11 @@ def timeline(rows: Sequence[Row], canvas: Canvas, now: float | None = None, link
         )  # fmt: skip
     slots = sorted({r["slot"] for r in drawn})
     pointed = hover(nearest=False)
-    x = alt.X("x:Q", axis=alt.Axis(title=f"{unit.capitalize()} since the first attempt", grid=True, tickCount=6))
+    x = alt.X(
+        "x:Q",
+        scale=alt.Scale(domain=[0, (last - first) / size], nice=False),
+        axis=alt.Axis(title=f"{unit.capitalize()} since the first attempt", grid=True, tickCount=6),
+    )
     y = alt.Y("slot:N", sort=slots, axis=alt.Axis(title=None, ticks=False, domain=False, labelColor=ground.ink))
     bar = alt.Chart(data(drawn)).mark_bar(height=16, strokeWidth=1)
     bars = draw(
@@ -157,30 +158,36 @@ def timeline(rows: Sequence[Row], canvas: Canvas, now: float | None = None, link
         y=y,
         color=COLOUR,
         stroke=alt.Stroke("stroke:N", scale=None),
-        opacity=dim(pointed, 0.95),
+        opacity=dim(pointed),
+        fillOpacity=alt.FillOpacity("opacity:Q", scale=None),
         tooltip=tooltip("trial", "attempt", "label", "state", "slot", "took"),
         **href(drawn),
     ).add_params(pointed)
     vain = [{**r, "middle": (r["x"] + r["x2"]) / 2} for r in drawn if r["stroke"] == ground.ink]
     cross = alt.Chart(data(vain)).mark_text(text="×", fontSize=13, fontWeight="bold", color=ground.paper)
     layers = [bars, draw(cross, x=alt.X("middle:Q"), y=y)] if vain else [bars]
-    took = f"{(last - first) / size:.3g} {unit}"
+    took = _duration(last - first)
     said = f"{len(drawn)} attempts on {len(slots)} slots over {took}, {len(vain)} of them in vain."
     return framed(layers, canvas, title=title, description=f"{title}: {said}", height=alt.Step(BAR))
 
 
-def timeline_table(rows: Sequence[Row]) -> list[dict[str, str]]:
-    """Per slot: how many attempts, how they ended, how long it was in use."""
-    found = []
+def timeline_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Every attempt as the timeline draws it, unrounded, for files; times in seconds since 1970."""
+    names = ("slot", "trial", "attempt", "family", "state", "began", "ended")
+    return [{name: r[name] for name in names} for r in sorted(rows, key=lambda r: float(r["began"]))]
+
+
+def timeline_table(rows: Sequence[Row], now: float | None = None) -> list[dict[str, str]]:
+    """Per slot: how many attempts, in which states, how long it was in use; what runs counts until `now`, as drawn."""
+    found, rows = [], until(rows, now)
     for slot in sorted({r["slot"] for r in rows}):
         mine = [r for r in rows if r["slot"] == slot]
-        used = sum((r["ended"] or r["began"]) - r["began"] for r in mine)
+        used = sum(r["until"] - r["began"] for r in mine)
         states = sorted({r["state"] for r in mine})
-        size, unit = _unit(used)
         found.append(
-            {"Slot": slot, "Attempts": str(len(mine)), "Ended": ", ".join(
+            {"Slot": slot, "Attempts": str(len(mine)), "State": ", ".join(
                 f"{sum(r['state'] == s for r in mine)} {s.replace('_', ' ')}" for s in states
-            ), "In use": f"{used / size:.3g} {unit}"}
+            ), "In use": _duration(used)}
         )  # fmt: skip
     return found
 
@@ -262,12 +269,16 @@ def so_far_table(trials: Sequence[Trial], metric: Metric) -> list[dict[str, str]
     ]  # fmt: skip
 
 
-def _seconds(text: str) -> float:
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC).timestamp()
-
-
 def _unit(seconds: float) -> tuple[float, str]:
     """The unit in which a duration is told, and its seconds."""
     if seconds < 180:
         return 1.0, "seconds"
-    return (60.0, "minutes") if seconds < 3 * 3600 else (3600.0, "hours")
+    if seconds < 3 * 3600:
+        return 60.0, "minutes"
+    return (3600.0, "hours") if seconds < 3 * 86400 else (86400.0, "days")
+
+
+def _duration(seconds: float) -> str:
+    """e.g. "58 seconds", "10.4 minutes"."""
+    size, unit = _unit(seconds)
+    return f"{seconds / size:.3g} {unit}" if seconds < 1000 * size else f"{seconds / size:.0f} {unit}"

@@ -75,7 +75,7 @@ def scatter(
     title = f"{COLUMNS[y]} against {COLUMNS[x][:1].lower()}{COLUMNS[x][1:]}"
     shown = drawn(trials, x, y)
     if not shown:
-        return waiting(canvas, "No trial has both numbers yet", title)
+        return waiting(canvas, "No trial has both numbers yet", title, HEIGHT)
     rows: list[Row] = []
     palette = groups(shown, colour, canvas)
     for t in shown:

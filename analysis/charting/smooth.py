@@ -7,7 +7,7 @@ import altair as alt
 
 from analysis.charting.frame import COLOUR, Canvas, Row, data, dim, draw, framed, hover, style, waiting
 from analysis.labels import family_name
-from analysis.units import number, percent
+from analysis.units import interval_text, number, percent
 
 Answer = Mapping[str, Any]  # of `GET /v1/jobs/{job}/smooth`
 
@@ -61,6 +61,7 @@ def smooth_table(answer: Answer) -> list[dict[str, str]]:
         {
             "Family": family_name(c["family"]),
             "Best level": "–" if c["best_sparsity"] is None else percent(c["best_sparsity"]),
+            f"There ({unit}), 95 % band": _there(c, unit),
             "May be best (95 %)": ", ".join(percent(s) for s in c["candidates"]) or "–",
             "Try next": "–" if c["next_sparsity"] is None else percent(c["next_sparsity"]),
             "Expected improvement": "–"
@@ -70,4 +71,22 @@ def smooth_table(answer: Answer) -> list[dict[str, str]]:
             "Note": c["reason"],
         }
         for c in answer["curves"]
+    ]
+
+
+def _there(c: Mapping[str, Any], unit: str) -> str:
+    """What the curve says at its best level."""
+    if c["best_sparsity"] is None or not c["sparsities"]:
+        return "–"
+    i = min(range(len(c["sparsities"])), key=lambda i: abs(c["sparsities"][i] - c["best_sparsity"]))
+    return interval_text(c["mean"][i], c["low"][i], c["high"][i], unit)
+
+
+def smooth_rows(answer: Answer) -> list[dict[str, Any]]:
+    """Every place of every curve with its band, unrounded, for files."""
+    unit = answer["metric"]["unit"]
+    return [
+        {"family": c["family"], "sparsity": s, "unit": unit, "mean": mean, "low_95": low, "high_95": high}
+        for c in answer["curves"]
+        for s, mean, low, high in zip(c["sparsities"], c["mean"], c["low"], c["high"], strict=True)
     ]

@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"Port {options.port} on {options.host} cannot be used ({error.strerror}); choose another --port."
         )
     os.environ[VARIABLE] = options.api  # where the notebooks' kernels, threads of this process, read it
+    from analysis.notebooks import warm
     from analysis.notebooks.server import build  # marimo: a second, for which no refusal should wait
 
     config = uvicorn.Config(
@@ -51,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         proxy_headers=options.behind_tls_proxy,  # else anybody could name another address and scheme
         forwarded_allow_ips=options.proxy_address or ["127.0.0.1"],
     )
+    warm.start()
     with listener:
         uvicorn.Server(config).run(sockets=[listener])
     return 0

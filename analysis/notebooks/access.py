@@ -6,6 +6,8 @@ from collections import OrderedDict, deque
 
 import httpx
 
+from analysis.notebooks.api import tls
+
 KNOWN_FOR_S = 15.0  # an answer about tokens holds so long
 REMEMBERED = 1024  # tokens that were live lately, by digest; clients that sent wrong ones
 TIMEOUT_S = 5.0
@@ -81,7 +83,7 @@ class Access:
         """Status and body of `GET /v1/me`; status 0 where no answer came."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
-            async with httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as http:
+            async with httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False, verify=tls()) as http:
                 answer = await http.get(f"{self._url}/v1/me", headers=headers)
         except (httpx.TransportError, UnicodeError):
             self.is_away = True

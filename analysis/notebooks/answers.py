@@ -24,6 +24,7 @@ COSTS = {  # words -> value in the address
     "training time": "seconds",
 }
 DEFAULT_COST = "forward_flops"
+NAMED = 6  # ties of a family by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Equivalence:
 def read_equivalence(api: Api, frame: Frame) -> Equivalence:
     """The answer and the means of the points it is of."""
     job = _job(frame)
-    means = {b.point.configuration_key: b.point.mean for b in api.curve(job.id).best}
+    means = {p.configuration_key: p.mean for p in api.curve(job.id).points}
     return Equivalence(api.answer(job.id, "equivalence"), means)
 
 
@@ -95,15 +96,17 @@ def tied_table(curve: Curve, family: str = "") -> Table:
     rows = []
     for b in only(curve, family):
         tied = [points[key] for key in b.tied_with if key in points]
-        names = "; ".join(f"{percent(p.sparsity)} {p.schedule}" for p in tied[:6])
-        more = f" and {len(tied) - 6} more" if len(tied) > 6 else ""
+        named = tied[:NAMED]
+        names = "; ".join(f"{percent(p.sparsity)} {p.schedule}" for p in named)
+        left = len(b.tied_with) - len(named)
+        more = f" and {left} more" if left and names else f"{left} others" if left else ""
         rows.append(
             {
                 "Family": family_name(b.family),
                 "Best": f"{percent(b.point.sparsity)}, {b.point.schedule}",
                 "P(best)": "–" if b.probability is None else f"{b.probability:.2f} of {b.compared}",
                 "Status": "confirmed" if b.point.confirmed else "provisional",
-                "Tied with": names + more if tied else "none",
+                "Tied with": names + more or "none",
             }
         )
     return rows

@@ -53,7 +53,7 @@ def _(answers, get_data, get_frame, mo, page):
         _stale = [page.stale(_frame.problem)] if _frame.problem else []
         _notes = [answers.ties_sentence(_best.comparison), _best.curve.headline]
         _shown = [
-            *_stale, page.progress(_frame.job, _best.curve), page.answer(answers.best_headline(_best), _notes)
+            *_stale, page.progress(_frame, _best.curve), page.answer(answers.best_headline(_best), _notes)
         ]  # fmt: skip
     mo.vstack([mo.Html(_part) for _part in _shown])
     return
@@ -67,7 +67,7 @@ def _(answers, figure, gains, get_data, get_frame, live, mo, page):
     draw_gains = lambda canvas: gains.gains_chart(_answer, canvas, _link)  # noqa: E731
     _to = answers.row_linker(_answer["comparisons"], _job, live.theme)
     _table = page.table(gains.gains_table(_answer), "Against dense at equal FLOPs", link=_to, wide=("Note",))
-    mo.vstack([figure(mo, draw_gains, live.theme, answers.how(_answer)), mo.Html(_table)])
+    mo.vstack([figure(mo, draw_gains, live.theme, answers.how(_answer), of=("gains", _answer)), mo.Html(_table)])
     return (draw_gains,)
 
 
@@ -86,24 +86,26 @@ def _(answers, best_table, curves, get_data, live, mo, page):
 
 
 @app.cell
-def _(figure, get_data, live, mo, page, smooth):
+def _(downloads, figure, get_data, get_frame, live, mo, page, smooth):
     mo.stop(get_data() is None)
     _answer = get_data().smooth
     _draw = lambda canvas: smooth.smooth_chart(_answer, canvas)  # noqa: E731
     _words = "A Gaussian process per family over all of its runs; triangles: the sparsity to try next."
     _key = page.key([c["family"] for c in _answer["curves"]], live.theme)
     _table = page.table(smooth.smooth_table(_answer), "Where the smooth curves are best", wide=("Note",))
-    mo.vstack([figure(mo, _draw, live.theme, _words), mo.Html(_key), mo.Html(_table)])
+    _name = f"{get_frame().job.id}-smooth"
+    _files = downloads(mo, _name, smooth.smooth_rows(_answer), _draw, live.theme, what="Curves")
+    mo.vstack([figure(mo, _draw, live.theme, _words), mo.Html(_key), mo.Html(_table), _files])
     return
 
 
 @app.cell
-def _(downloads, draw_gains, get_data, get_frame, live, mo, page):
+def _(downloads, draw_gains, gains, get_data, get_frame, live, mo, page):
     mo.stop(get_data() is None)
     _job = get_frame().job
-    _rows = [{k: v for k, v in c.items() if k != "refusal"} for c in get_data().comparison["comparisons"]]
+    _rows = gains.gains_rows(get_data().comparison)
     _files = downloads(mo, f"{_job.id}-comparison", _rows, draw_gains, live.theme)
-    mo.vstack([_files, mo.Html(page.cite(_job, "best sparsity")), mo.Html(page.provenance(get_data().curve))])
+    mo.vstack([_files, mo.Html(page.cite(get_frame(), "best sparsity")), mo.Html(page.provenance(get_data().curve))])
     return
 
 

@@ -46,7 +46,7 @@ def _(Controls, get_frame, live, mo, refresh, set_data, set_frame):
 @app.cell
 def _(answers, equivalence, get_data, get_frame, mo, page):
     _frame, _found = get_frame(), get_data()
-    _job = [page.status(_frame.job)] if _frame.job else []
+    _job = [page.status(_frame)] if _frame.job else []
     if _found is None:
         _shown = [page.empty(_frame, "", "")]
     else:
@@ -63,8 +63,9 @@ def _(equivalence, figure, get_data, live, mo, page):
     _answer, _means = get_data().answer, get_data().means
     draw_ladder = lambda canvas: equivalence.equivalence_chart(_answer, _means, canvas)  # noqa: E731
     _words = (
-        "Squares: dense models with 95 % intervals over seeds; line and band: their fit. Coloured marks: each family's "
-        "best at dense's FLOPs; ring: where the fit reaches it; thick bar: 95 % interval of the multiplier."
+        "Squares: dense models with 95 % intervals over seeds; line and band: their fit. Coloured marks: confirmed "
+        "configurations, and provisional bests, at dense's FLOPs; ring: where the fit reaches it; thick bar: 95 % "
+        "interval of the multiplier; an arrow: it goes on beyond the dense models."
     )
     _tables = [
         page.table(equivalence.multiplier_table(_answer, _means), "Dense equivalents", wide=("Note",)),
@@ -79,7 +80,7 @@ def _(downloads, draw_ladder, get_data, get_frame, live, mo, page):
     mo.stop(get_data() is None)
     _job = get_frame().job
     _files = downloads(mo, f"{_job.id}-equivalence", get_data().answer["multipliers"], draw_ladder, live.theme)
-    mo.vstack([_files, mo.Html(page.cite(_job, "dense equivalence"))])
+    mo.vstack([_files, mo.Html(page.cite(get_frame(), "dense equivalence"))])
     return
 
 

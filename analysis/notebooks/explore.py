@@ -46,7 +46,7 @@ def _(Controls, explorations, get_frame, live, mo, refresh, set_data, set_frame)
 @app.cell
 def _(explorations, get_data, get_frame, mo, page):
     _frame, _trials = get_frame(), get_data()
-    _job = [page.status(_frame.job)] if _frame.job else []
+    _job = [page.status(_frame)] if _frame.job else []
     if _trials is None:
         _shown = [page.empty(_frame, "", "")]
     else:
@@ -64,7 +64,9 @@ def _(explorations, figure, get_data, get_frame, live, mo, scatter, searches):
     _link = searches.linker(_job, live.theme)
     draw_scatter = lambda canvas: scatter.scatter(_trials, _x, _y, _colour, canvas, _link)  # noqa: E731
     _key = explorations.key(_trials, _x, _y, _colour, live.theme)
-    mo.vstack([figure(mo, draw_scatter, live.theme, explorations.caption(_trials, _x, _y)), mo.Html(_key)])
+    _of = ("scatter", _trials, _x, _y, _colour)
+    _words = explorations.caption(_trials, _x, _y)
+    mo.vstack([figure(mo, draw_scatter, live.theme, _words, of=_of), mo.Html(_key)])
     return (draw_scatter,)
 
 
@@ -84,7 +86,7 @@ def _(downloads, draw_scatter, get_data, get_frame, live, mo, page):
     mo.stop(not get_data())
     _job = get_frame().job
     _files = downloads(mo, f"{_job.id}-trials", get_data(), draw_scatter, live.theme)
-    mo.vstack([_files, mo.Html(page.cite(_job, "trials"))])
+    mo.vstack([_files, mo.Html(page.cite(get_frame(), "trials"))])
     return
 
 

@@ -2,7 +2,8 @@
 
 What it holds off, on a machine where any web page may send requests to loopback:
     DNS rebinding       the Host header must be a loopback name or the host served on
-    foreign pages       WebSockets and whatever is not a GET need an Origin equal to the Host (cookies ignore ports)
+    foreign pages       WebSockets and whatever is not a GET need an Origin equal to the Host (cookies ignore ports);
+                        the cookie is SameSite=Lax, so that a link in a mail finds its reader signed in
     anonymous sockets   all but the page itself and its static files needs the cookie that the page set
     stolen sessions     a marimo session belongs to the cookie that first named it
     strangers           where the service wants tokens, everything but the login needs one (`login`, `access`)
@@ -164,7 +165,7 @@ class Gate:
                     headers.update(PAGE_HEADERS)
                 if signed_in or (_is_page(scope["path"]) and viewer is None):
                     secure = "; Secure" if scope["scheme"] == "https" else ""
-                    headers.append("Set-Cookie", f"{COOKIE}={fresh}; Path=/; HttpOnly; SameSite=Strict{secure}")
+                    headers.append("Set-Cookie", f"{COOKIE}={fresh}; Path=/; HttpOnly; SameSite=Lax{secure}")
             await send(message)
 
         return with_headers

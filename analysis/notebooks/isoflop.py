@@ -14,11 +14,11 @@ def _():
     from analysis.charts import caption, iso_flop_chart
     from analysis.notebooks import curves, page
     from analysis.notebooks.controls import Controls
+    from analysis.notebooks.figure import figure
     from analysis.notebooks.live import INTERVALS, Live
-    from analysis.render import render
     from analysis.tables import best_table
 
-    return Controls, INTERVALS, Live, best_table, caption, curves, iso_flop_chart, mo, page, render
+    return Controls, INTERVALS, Live, best_table, caption, curves, figure, iso_flop_chart, mo, page
 
 
 @app.cell
@@ -51,22 +51,19 @@ def _(get_curve, get_frame, mo, page):
         _shown = mo.Html(page.waiting(_frame.problem, _frame.jobs))
     else:
         _stale = [mo.Html(page.stale(_frame.problem))] if _frame.problem else []
-        _shown = mo.vstack([*_stale, mo.Html(page.progress(_frame.job, _curve)), mo.Html(page.headline(_curve))])
+        _shown = mo.vstack([*_stale, mo.Html(page.progress(_frame, _curve)), mo.Html(page.headline(_curve))])
     _shown
     return
 
 
 @app.cell
-def _(caption, curves, get_curve, iso_flop_chart, live, mo, page):
+def _(caption, curves, figure, get_curve, iso_flop_chart, live, mo):
     mo.stop(get_curve() is None)
-    _link = curves.linker(get_curve().job_id, live.theme)
-    chart = iso_flop_chart(get_curve(), live.theme, "container", paper=False, link=_link)
-    mo.vstack(
-        [
-            mo.ui.altair_chart(chart, chart_selection=False, legend_selection=False),
-            mo.Html(page.caption(caption(get_curve()))),
-        ]
-    )
+    _curve = get_curve()
+    _link = curves.linker(_curve.job_id, live.theme)
+    _draw = lambda c: iso_flop_chart(_curve, c.theme, c.width, paper=c.paper, link=_link)  # noqa: E731
+    _words = f"{caption(_curve)} {curves.thinned_note(_curve)}"
+    figure(mo, _draw, live.theme, _words, of=("iso-FLOP", _curve))
     return
 
 
@@ -81,30 +78,20 @@ def _(best_table, curves, get_curve, live, mo, page):
 @app.cell
 def _(curves, get_curve, mo, page):
     mo.stop(get_curve() is None or not get_curve().points)
+    _heading = curves.heading(get_curve())
     _table = mo.ui.table(
         curves.every_point(get_curve()), selection=None, page_size=10, show_column_summaries=False,
         show_data_types=False, show_download=False,
     )  # fmt: skip
-    mo.vstack([mo.Html(page.block("<h2>Every configuration</h2>")), _table])
+    mo.vstack([mo.Html(page.block(f"<h2>{_heading}</h2>")), _table])
     return
 
 
 @app.cell
-def _(get_curve, get_frame, live, mo, page, render):
+def _(curves, get_curve, get_frame, live, mo, page):
     mo.stop(get_curve() is None)
-
-    def file(form, media_type):
-        data = lambda: render(get_curve(), form, live.theme)  # noqa: E731 (drawn when it is asked for)
-        return mo.download(data, f"{get_curve().job_id}.{form}", media_type, label=form.upper())
-
-    _files = [
-        file("csv", "text/csv"),
-        file("svg", "image/svg+xml"),
-        file("png", "image/png"),
-        file("html", "text/html"),
-    ]
-    _cite = page.cite(get_frame().job, "iso-FLOP curve")
-    mo.vstack([mo.hstack(_files, justify="start", wrap=True), mo.Html(_cite), mo.Html(page.provenance(get_curve()))])
+    _cite = page.cite(get_frame(), "iso-FLOP curve")
+    mo.vstack([curves.downloads(mo, live, get_curve()), mo.Html(_cite), mo.Html(page.provenance(get_curve()))])
     return
 
 

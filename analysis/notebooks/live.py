@@ -4,7 +4,7 @@ A marimo state that is set to something new runs the cells that show it again; s
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis.notebooks.api import Api, ApiError, Job
@@ -21,12 +21,14 @@ class Frame:
     Attributes:
         problem: why the last look failed; the rest is then of the look before.
         address: the page's state, as it stands in the URL.
+        environments: in what the job's attempts ran: facts by name, for citing.
     """
 
     jobs: tuple[Job, ...] = ()
     job: Job | None = None
     problem: str | None = None
     address: tuple[tuple[str, str], ...] = ()
+    environments: tuple[dict[str, Any], ...] = ()
 
     def get(self, name: str, default: str = "") -> str:
         """A part of the address."""
@@ -92,8 +94,9 @@ class Live:
             jobs = tuple(self.api.jobs())
             wanted = self._address.get("job") or (jobs[0].id if jobs else "")
             job = self.api.job(wanted) if wanted and self._of_job else None
-            frame = Frame(jobs, job, None, address)
+            ran = tuple(self.api.answer(job.id, "environments")["items"]) if job else ()
+            frame = Frame(jobs, job, None, address, ran)
             data = None if self._of_job and job is None else self._read(self.api, frame)
             self.frame, self.data = frame, data
         except ApiError as error:
-            self.frame = Frame(self.frame.jobs, self.frame.job, str(error), address)
+            self.frame = replace(self.frame, problem=str(error), address=address)

@@ -13,13 +13,18 @@ from analysis.notebooks.shell import PAGES, STYLE
 LOGIN, LOGOUT, SESSION = "/login", "/logout", "/session"
 PATHS = frozenset({LOGIN, LOGOUT, SESSION})
 LONGEST_BODY = 8192  # bytes
-FORM = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Sign in</title>
+DARK = """--sift-ink:#e8eaed;--sift-quiet:#a3abb5;--sift-line:#2a2f2d;--sift-paper:#181c1a;--sift-fill:#6fc0ee;
+--on-fill:#10202b;--warn:#f5b971;--field:#1e2321;color-scheme:dark"""
+FORM = """<!doctype html><html lang="en" class="{theme}"><head><meta charset="utf-8"><title>Sign in</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">{style}<style>
+:root{{--on-fill:#fff;--warn:#8a4b00;--field:#fff}} :root.sift-dark{{{dark}}}
+@media (prefers-color-scheme: dark){{:root:not(.sift-light){{{dark}}}}}
 main{{max-width:26rem;margin:12vh auto;padding:0 1.2rem;color:var(--sift-ink);
 font:16px/1.5 "Helvetica Neue",Helvetica,Arial,"Liberation Sans",sans-serif}}
-label{{display:block;margin:1.2rem 0 .3rem}} p{{color:var(--sift-quiet)}} .warn{{color:#8a4b00}}
-input,button{{font:inherit;width:100%;padding:.55rem .7rem;border:1px solid var(--sift-quiet);border-radius:6px}}
-button{{margin-top:1rem;background:var(--sift-fill);color:#fff;border-color:transparent;cursor:pointer}}
+label{{display:block;margin:1.2rem 0 .3rem}} p{{color:var(--sift-quiet)}} .warn{{color:var(--warn)}}
+input,button{{font:inherit;width:100%;padding:.55rem .7rem;border:1px solid var(--sift-quiet);border-radius:6px;
+box-sizing:border-box;background:var(--field);color:var(--sift-ink)}}
+button{{margin-top:1rem;background:var(--sift-fill);color:var(--on-fill);border-color:transparent;cursor:pointer}}
 :focus-visible{{outline:2px solid var(--sift-fill);outline-offset:2px}}
 </style></head><body><main><h1>Sign in</h1>
 <p>With a token of the service; <code>sparseift tokens create</code> makes one. It may read what the token may read.</p>
@@ -73,7 +78,9 @@ async def _sign_in(request: Request, viewer: str, fresh: str, access: Access) ->
 
 def _form(target: str, problem: str = "", status: int = 200) -> Response:
     said = f'<p class="warn" role="alert">{escape(problem)}</p>' if problem else ""
-    text = FORM.format(style=STYLE, problem=said, target=escape(target))
+    theme = parse_qs(urlsplit(target).query).get("theme", [""])[0]
+    shown = f"sift-{theme}" if theme in ("light", "dark") else ""  # else as the reader's system has it
+    text = FORM.format(style=STYLE, problem=said, target=escape(target), theme=shown, dark=DARK)
     return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-store"})
 
 

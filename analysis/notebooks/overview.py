@@ -11,10 +11,12 @@ app = marimo.App(width="medium", app_title="Jobs")
 def _():
     import marimo as mo
 
+    from analysis.charting import meta
     from analysis.notebooks import overviews, page
+    from analysis.notebooks.figure import figure
     from analysis.notebooks.live import INTERVALS, Live
 
-    return INTERVALS, Live, mo, overviews, page
+    return INTERVALS, Live, figure, meta, mo, overviews, page
 
 
 @app.cell
@@ -47,7 +49,30 @@ def _(live, mo, overviews, page, refresh, set_data, set_frame):
 
 @app.cell
 def _(get_data, get_frame, live, mo, overviews):
-    mo.Html(overviews.cards(get_frame(), get_data(), live.theme))
+    _look = get_data()
+    mo.Html(overviews.cards(get_frame(), None if _look is None else _look.jobs, live.theme))
+    return
+
+
+@app.cell
+def _(figure, get_data, live, meta, mo, page):
+    mo.stop(get_data() is None or not meta.points(get_data().over_jobs))
+    _answer = get_data().over_jobs
+    _link = lambda job: page.address("/isoflop/", live.theme, job=job)  # noqa: E731
+    _draw = lambda canvas: meta.meta_chart(_answer, canvas, _link)  # noqa: E731
+    _words = (
+        "One mark per family and finished job; a line from three sizes on. Jobs on different data sets are a mixture."
+    )
+    mo.vstack(
+        [
+            mo.Html(page.block("<h2>Over jobs</h2>")),
+            figure(mo, _draw, live.theme, _words, of=("over jobs", _answer)),
+            mo.Html(page.key([p["family"] for p in _answer["points"]], live.theme)),
+            mo.Html(
+                page.table(meta.meta_table(_answer), "Does the best sparsity move with the size?", wide=("Trend",))
+            ),
+        ]
+    )
     return
 
 

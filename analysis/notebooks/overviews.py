@@ -1,13 +1,14 @@
 """The page of all jobs: what it reads, and its cards as HTML."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from urllib.parse import urlencode
 
 from analysis.charts import unbroken
 from analysis.labels import family_name
 from analysis.notebooks import page
-from analysis.notebooks.api import Api, Job
+from analysis.notebooks.api import Api, Job, Json
 from analysis.notebooks.live import Frame
 from analysis.units import difference_unit, number, percent, value_text
 
@@ -15,11 +16,24 @@ SHOWN = 24  # jobs with their answers; more are found by the filter
 STATES = {"All": "", **{words.capitalize(): state for state, words in page.STATES.items()}}
 
 
-def read(api: Api, frame: Frame) -> tuple[Job, ...]:
-    """The newest jobs that the address's filters leave, with their answers so far."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the page shows.
+
+    Attributes:
+        jobs: the newest that the address's filters leave, with their answers so far.
+        over_jobs: best sparsity against the model's size.
+    """
+
+    jobs: tuple[Job, ...]
+    over_jobs: Json
+
+
+def read(api: Api, frame: Frame) -> Look:
+    """Jobs, and what those that have succeeded say together."""
     wanted = {name: frame.get(name) for name in ("name", "state") if frame.get(name)}
     jobs = api.jobs(**wanted) if wanted else list(frame.jobs)
-    return tuple(api.details(jobs[:SHOWN]))
+    return Look(tuple(api.details(jobs[:SHOWN])), api.over_jobs())
 
 
 def state_label(state: str) -> str:
@@ -62,7 +76,7 @@ def _card(job: Job, theme: str) -> str:
         f'<article class="card"><header><h2><a href="{main}">{escape(job.name)}</a></h2>'
         f'<span class="badge {escape(job.state)}">{escape(state)}</span></header>'
         f"{headline}{problem}{_best(job)}"
-        f'<p class="quiet">{escape(words)}</p>'
+        f'<p class="quiet">{page.linked(escape(words), job, theme)}</p>'
         f'<progress max="1" value="{job.progress:.4f}" aria-label="{escape(words)}"></progress>'
         f"<footer><span>{about}{escape(job.created_at[:10])}</span>"
         f'<span class="links">{pages}</span></footer></article>'

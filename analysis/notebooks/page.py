@@ -1,8 +1,9 @@
 """The pieces of a page around its chart, as HTML. Pure: whatever comes from a job is escaped here."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
-from importlib.metadata import version
+from typing import Any
 from urllib.parse import urlencode
 
 from analysis.charting.frame import Canvas, style
@@ -15,6 +16,8 @@ from analysis.palette import Theme, order
 from analysis.tables import Table
 from sparseift.records import DENSE
 
+FAILED = re.compile(r"\b[1-9]\d* failed\b")
+COMMIT_LENGTH = 12  # characters
 NAME_LENGTH = 28  # characters
 MINUTE_S, HOUR_S = 60, 3600
 SHAPES = {"circle": "●", "square": "■", "triangle-up": "▲", "diamond": "◆", "triangle-down": "▼", "cross": "✚"}
@@ -55,9 +58,9 @@ def duration(seconds: float) -> str:
     return f"{seconds / MINUTE_S:.0f} min" if seconds < HOUR_S else f"{seconds / HOUR_S:.1f} h"
 
 
-def progress(job: Job, curve: Curve) -> str:
-    """How far the job is: a bar with its words."""
-    return bar(job, curve.progress)
+def progress(frame: Frame, curve: Curve) -> str:
+    """How far the frame's job is: a bar with its words."""
+    return bar(frame.job, curve.progress, frame.get("theme")) if frame.job else ""
 
 
 def headline(curve: Curve) -> str:
@@ -92,26 +95,33 @@ def answer(sentence: str, remarks: Sequence[str] = ()) -> str:
     return block(f"<h1>{escape(unbroken(sentence))}</h1>" + (f"<ul>{notes}</ul>" if notes else ""))
 
 
-def status(job: Job) -> str:
-    """How far the job is, where no curve is at hand."""
+def status(frame: Frame) -> str:
+    """How far the frame's job is, where no curve is at hand."""
+    job = frame.job
+    if job is None:
+        return ""
     counts = dict(job.counts)
     ended = sum(n for state, n in counts.items() if state not in ("waiting", "running"))
-    return bar(
-        job, f"{ended} of {max(job.planned, ended)} runs ended" + (f", {job.failed} failed" if job.failed else "")
-    )
+    counted = f"{ended} of {max(job.planned, ended)} runs ended" + (f", {job.failed} failed" if job.failed else "")
+    return bar(job, counted, frame.get("theme"))
 
 
-def bar(job: Job, counted: str) -> str:
-    """A job's progress as a bar with its words."""
+def bar(job: Job, counted: str, theme: str) -> str:
+    """A job's progress as a bar with its words, of which the failed runs lead to their messages."""
     words = f"{STATES.get(job.state, job.state).capitalize()}: {counted}"
     if job.is_active and job.eta_seconds is not None:
         words += f", about {duration(job.eta_seconds)} left"
     if job.state == "failed" and job.message:
         words += f". {job.message}"
     shown = escape(words)
-    return block(
-        f'<p class="quiet">{shown}</p><progress max="1" value="{job.progress:.4f}" aria-label="{shown}"></progress>'
-    )
+    line = f'<p class="quiet">{linked(shown, job, theme)}</p>'
+    return block(f'{line}<progress max="1" value="{job.progress:.4f}" aria-label="{shown}"></progress>')
+
+
+def linked(words: str, job: Job, theme: str) -> str:
+    """Escaped words in which "3 failed" leads to the list of trials without a result."""
+    to = escape(address("/search/", theme, job=job.id))
+    return FAILED.sub(lambda found: f'<a href="{to}">{found[0]}</a>', words)
 
 
 def address(path: str, theme: str, **names: str) -> str:
@@ -196,13 +206,29 @@ def provenance(curve: Curve) -> str:
     return block(f'<p class="quiet small">{escape(" · ".join(f"{k} {v}" for k, v in origin.items()))}</p>')
 
 
-def cite(job: Job, where: str) -> str:
-    """How to cite a page: who it is of, what made it, when it last changed."""
+def cite(frame: Frame, where: str) -> str:
+    """How to cite a page: who it is of, what made its numbers, when it last changed."""
+    job = frame.job
+    if job is None:
+        return ""
     year = (job.updated_at or "n.d.")[:4]
-    code, at = f"sparseift {version('sparseift')}", job.updated_at[:19].replace("T", " ")
+    code, at = made_by(frame.environments), job.updated_at[:19].replace("T", " ")
     text = (
         f"{job.name} ({job.id}), {code}, as of {at} UTC.\n\n"
         f"@misc{{{job.id},\n  title = {{{job.name}: {where}}},\n  year = {{{year}}},\n"
         f"  note = {{Job {job.id}, {code}, {at[:10]}}}\n}}"
     )
     return block(f'<details><summary>Cite</summary><pre tabindex="0">{escape(text)}</pre></details>')
+
+
+def made_by(environments: Sequence[Mapping[str, Any]]) -> str:
+    """Version and commit of the program that trained, as its attempts recorded them; where several did, all."""
+
+    def words(facts: Mapping[str, str]) -> str:
+        commit = facts.get("git_commit", "")
+        short = commit[:COMMIT_LENGTH] + ("+" if commit.endswith("+") else "")  # +: files differed from it
+        return " commit ".join(x for x in (facts.get("sparseift", ""), short) if x)
+
+    found = [words(e["facts"]) for e in environments]
+    known = ", ".join(dict.fromkeys(one for one in found if one))
+    return f"sparseift {known}" if known else "sparseift (version not recorded)"

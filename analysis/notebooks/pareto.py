@@ -48,7 +48,7 @@ def _(Controls, answers, get_frame, live, mo, refresh, set_data, set_frame):
 @app.cell
 def _(answers, get_data, get_frame, mo, page):
     _frame, _answer = get_frame(), get_data()
-    _job = [page.status(_frame.job)] if _frame.job else []
+    _job = [page.status(_frame)] if _frame.job else []
     if _answer is None:
         _shown = [page.empty(_frame, "", "")]
     else:
@@ -68,7 +68,7 @@ def _(answers, figure, get_data, get_frame, live, mo, page, pareto):
     _key = page.key([p["family"] for p in _answer["points"]], live.theme)
     _to = answers.row_linker(pareto.shown(_answer), _job, live.theme)
     _table = page.table(pareto.pareto_table(_answer), "The front, and what is within noise of it", link=_to)
-    mo.vstack([figure(mo, draw_front, live.theme, _words), mo.Html(_key), mo.Html(_table)])
+    mo.vstack([figure(mo, draw_front, live.theme, _words, of=("front", _answer)), mo.Html(_key), mo.Html(_table)])
     return (draw_front,)
 
 
@@ -77,7 +77,7 @@ def _(downloads, draw_front, get_data, get_frame, live, mo, page):
     mo.stop(get_data() is None)
     _job = get_frame().job
     _files = downloads(mo, f"{_job.id}-pareto", get_data()["points"], draw_front, live.theme)
-    mo.vstack([_files, mo.Html(page.cite(_job, "Pareto front"))])
+    mo.vstack([_files, mo.Html(page.cite(get_frame(), "Pareto front"))])
     return
 
 

@@ -11,13 +11,13 @@ app = marimo.App(width="medium", app_title="Mask schedules")
 def _():
     import marimo as mo
 
-    from analysis.charting import panels
+    from analysis.charting import panels, parallel
     from analysis.notebooks import page, schedulings
     from analysis.notebooks.controls import Controls, families
-    from analysis.notebooks.figure import downloads
+    from analysis.notebooks.figure import downloads, figure
     from analysis.notebooks.live import INTERVALS, Live
 
-    return Controls, INTERVALS, Live, downloads, families, mo, page, panels, schedulings
+    return Controls, INTERVALS, Live, downloads, families, figure, mo, page, panels, parallel, schedulings
 
 
 @app.cell
@@ -51,7 +51,7 @@ def _(Controls, families, get_frame, live, mo, refresh, schedulings, set_data, s
 @app.cell
 def _(get_data, get_frame, mo, page, schedulings):
     _frame, _look = get_frame(), get_data()
-    _job = [page.status(_frame.job)] if _frame.job else []
+    _job = [page.status(_frame)] if _frame.job else []
     if _look is None:
         _shown = [page.empty(_frame, "", "")]
     else:
@@ -66,7 +66,7 @@ def _(get_data, get_frame, live, mo, page, schedulings):
     mo.stop(get_data() is None or not get_data().panels)
     _charts = schedulings.charts_of(get_data(), get_frame(), live.theme, mo)
     _families = [t["family"] for p in get_data().panels for t in p.trials]
-    _words = "The best trials of each; x: optimizer steps; ticks: mask updates; all panels have the same axes."
+    _words = schedulings.words(get_data(), get_frame())
     mo.vstack(
         [
             mo.Html(page.block(f'<div class="grid small">{"".join(f"<div>{_c}</div>" for _c in _charts)}</div>')),
@@ -92,12 +92,37 @@ def _(get_data, get_frame, mo, page, panels):
 
 
 @app.cell
+def _(downloads, figure, get_data, get_frame, live, mo, page, parallel, schedulings):
+    mo.stop(get_data() is None or not get_data().panels)
+    _frame = get_frame()
+    _job, _trials = _frame.job, schedulings.of_family(get_data(), _frame)
+    _link = schedulings.linker(_job, live.theme)
+    _draw = lambda canvas: parallel.parallel_chart(_trials, _job.metric, canvas, _link)  # noqa: E731
+    _table = page.table(
+        parallel.parallel_table(_trials, _job.metric), "The best trials and their parameters",
+        link=schedulings.trial_linker(_trials, _frame, live.theme),
+    )  # fmt: skip
+    _shown = parallel.searched(_trials)
+    mo.vstack(
+        [
+            mo.Html(page.block("<h2>All parameters at once</h2>")),
+            figure(mo, _draw, live.theme, parallel.caption(_trials)),
+            mo.Html(page.key([t["family"] for t in _shown], live.theme)),
+            mo.Html(page.caption(parallel.summary(_trials, _job.metric))),
+            mo.Html(_table),
+            downloads(mo, f"{_job.id}-parameters", _shown, _draw, live.theme, what="Parameters"),
+        ]
+    )
+    return
+
+
+@app.cell
 def _(downloads, get_data, get_frame, live, mo, page, schedulings):
     mo.stop(get_data() is None)
     _job = get_frame().job
     _draw = schedulings.drawer(get_data(), get_frame())
     _files = downloads(mo, f"{_job.id}-schedules", schedulings.rows(get_data()), _draw, live.theme)
-    mo.vstack([_files, mo.Html(page.cite(_job, "mask schedules"))])
+    mo.vstack([_files, mo.Html(page.cite(get_frame(), "mask schedules"))])
     return
 
 

@@ -1,11 +1,12 @@
 """The page of mask schedules: what it reads, and its pieces."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from analysis.charting import parallel
 from analysis.charting.frame import Canvas
-from analysis.charting.panels import By, Measure, Panel, domain, groups, panel, panel_chart
+from analysis.charting.panels import By, Measure, Panel, best_of, caption, domain, groups, panel_chart, picture
 from analysis.labels import family_name
 from analysis.notebooks.api import Api, Json
 from analysis.notebooks.figure import Draw
@@ -21,30 +22,31 @@ POINTS = 60  # of each course
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Panels, and what changes of the schedule did."""
+    """Panels, what changes of the schedule did, and all trials, flat."""
 
     panels: tuple[Panel, ...]
     importance: Json
+    trials: Sequence[Json]
 
 
 def read(api: Api, frame: Frame) -> Look:
-    """The best trials of each update interval, or method, with their courses."""
+    """All trials of each update interval, or method; the best of them with their courses."""
     job = frame.job
     assert job is not None
     family = frame.get("family")
+    trials = api.table(job)
     done = [
         t
-        for t in api.table(job)
+        for t in trials
         if t["state"] == "complete" and t["kind"] != "ladder" and t["method"] and family in ("", t["family"])
     ]
-    sign = -1.0 if job.metric_direction == "maximize" else 1.0
-    chosen = [
-        (title, [dict(t) for t in sorted(group, key=lambda t: sign * t["value"])[:PER_PANEL]])
-        for title, group in groups(done, by(frame))
-    ]
-    courses = iter(api.courses(job.id, [t for _, group in chosen for t in group], POINTS))
-    panels = tuple(panel(title, group, [next(courses) for _ in group], job.total_steps) for title, group in chosen)
-    return Look(panels, api.answer(job.id, "importance"))
+    found = [(title, group, best_of(group, job.metric, PER_PANEL)) for title, group in groups(done, by(frame))]
+    courses = iter(api.courses(job.id, [dict(t) for _, _, drawn in found for t in drawn], POINTS))
+    panels = tuple(
+        Panel(title, tuple(group), tuple(drawn), tuple(next(courses) for _ in drawn), job.total_steps)
+        for title, group, drawn in found
+    )
+    return Look(panels, api.answer(job.id, "importance"), trials)
 
 
 def by(frame: Frame) -> By:
@@ -78,10 +80,29 @@ def charts_of(look: Look, frame: Frame, theme: Theme, mo: Any) -> list[str]:
     axis, link = domain(look.panels, what), linker(job, theme)
     found = []
     for p in look.panels:
-        chart = panel_chart(p, what, axis, job.total_steps, job.metric_unit, canvas, link)
+        chart = panel_chart(p, what, axis, job.metric, canvas, link)
         shown = mo.ui.altair_chart(chart, chart_selection=False, legend_selection=False)
         found.append(mo.as_html(shown).text)
     return found
+
+
+def words(look: Look, frame: Frame) -> str:
+    """What the panels show."""
+    return caption(look.panels, measure(frame))
+
+
+def of_family(look: Look, frame: Frame) -> Sequence[Json]:
+    """The trials of the address's family, or all."""
+    family = frame.get("family")
+    return [t for t in look.trials if family in ("", t["family"])]
+
+
+def trial_linker(trials: Sequence[Json], frame: Frame, theme: Theme) -> Callable[[int], str]:
+    """Where a row of the table of the best trials leads."""
+    job = frame.job
+    assert job is not None
+    link, found = linker(job, theme), parallel.parallel_table(trials, job.metric)
+    return lambda i: link(int(found[i]["Trial"]))
 
 
 def rows(look: Look) -> Sequence[Json]:
@@ -97,11 +118,10 @@ def rows(look: Look) -> Sequence[Json]:
 
 
 def drawer(look: Look, frame: Frame) -> Draw | None:
-    """All panels as one picture's worth: the first one, where there is any."""
+    """All panels as one picture, where there is any."""
     job = frame.job
     assert job is not None
     if not look.panels:
         return None
     what = measure(frame)
-    axis = domain(look.panels, what)
-    return lambda canvas: panel_chart(look.panels[0], what, axis, job.total_steps, job.metric_unit, canvas)
+    return lambda canvas: picture(look.panels, what, job.metric, canvas)

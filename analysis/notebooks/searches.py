@@ -1,5 +1,6 @@
 """The page of a search's progress: what it reads, and its pieces."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 from analysis.charting import progress
 from analysis.labels import family_name
 from analysis.notebooks import page
-from analysis.notebooks.api import Api, Job, Json
+from analysis.notebooks.api import ATTEMPTS, Api, Job, Json
 from analysis.notebooks.live import Frame
+from analysis.notebooks.memory import part
 from analysis.tables import Table
 from analysis.units import number
 
@@ -20,12 +22,15 @@ class Look:
     """A search as its page shows it.
 
     Attributes:
-        trials: all of them, flat. stretches: what ran where (`progress.stretches`). slots: of the workers, as now.
+        trials: all of them, flat. stretches: what ran where, as `progress.timeline` draws it. slots: of the workers, as
+            now.
+        now: seconds since 1970 until which running attempts are drawn; None where none runs.
     """
 
     trials: Sequence[Json]
     stretches: Sequence[Json]
     slots: Sequence[Json]
+    now: float | None = None
 
 
 def read(api: Api, frame: Frame) -> Look | None:
@@ -35,12 +40,24 @@ def read(api: Api, frame: Frame) -> Look | None:
     trials = api.table(job)
     if not trials:
         return None
-    return Look(trials, progress.stretches(api.history(job.id), trials), api.slots() if job.is_active else [])
+    attempts = api.timeline(job.id)
+    ran = part("stretches", (attempts,), lambda: [stretch(a) for a in attempts])
+    now = time.time() if job.is_active and progress.runs_on(ran) else None
+    return Look(trials, ran, api.slots() if job.is_active else [], now)
+
+
+def stretch(attempt: Json) -> Json:
+    """An attempt as a bar: one that finished is in its trial's state."""
+    a, is_done = attempt, attempt["state"] == "finished"
+    return {
+        "trial": a["trial"], "attempt": a["attempt"], "slot": a["slot"], "family": a["family"],
+        "began": a["began_s"], "ended": a["ended_s"], "state": a["trial_state"] if is_done else a["state"],
+    }  # fmt: skip
 
 
 def headline(look: Look, job: Job) -> str:
     """How far the search is, in a sentence."""
-    rows = progress.so_far(look.trials, job.metric)
+    rows = so_far(look, job)
     if job.state == "queued":
         return "The search waits for a worker."
     if not rows:
@@ -90,10 +107,22 @@ def linker(job: Job, theme: str) -> Callable[[int], str]:
 
 def turn_linker(look: Look, job: Job, theme: str) -> Callable[[int], str]:
     """Where a row of the table of the best so far leads."""
-    rows = progress.so_far_table(look.trials, job.metric)
+    rows = so_far_table(look, job)
     return lambda i: page.address("/trial/", theme, job=job.id, trial=rows[i]["Trial"])
 
 
-def rows(look: Look, job: Job) -> Sequence[Mapping[str, Any]]:
-    """The best so far, unrounded, for files."""
-    return progress.so_far(look.trials, job.metric)
+def so_far(look: Look, job: Job) -> Sequence[Mapping[str, Any]]:
+    """The best so far, unrounded."""
+    found: list[Json] = part("so far", (look.trials,), lambda: progress.so_far(look.trials, job.metric))
+    return found
+
+
+def so_far_table(look: Look, job: Job) -> Table:
+    """What became the best, and when."""
+    found: Table = part("so far, in words", (look.trials,), lambda: progress.so_far_table(look.trials, job.metric))
+    return found
+
+
+def stretches_note(look: Look) -> str:
+    """Where not all attempts are shown."""
+    return f" Of more attempts the {ATTEMPTS} newest are shown." if len(look.stretches) >= ATTEMPTS else ""

@@ -10,12 +10,13 @@ from analysis.notebooks import shell
 from analysis.notebooks.access import Access
 from analysis.notebooks.addresses import Addresses
 from analysis.notebooks.api import DEFAULT_URL
+from analysis.notebooks.assets import Assets, Lean
 from analysis.notebooks.compiling import take_turns
 from analysis.notebooks.gate import Gate
 
 SESSION_TTL_S = 120
 COMPRESSED_FROM_BYTES = 1024
-COMPRESSION = 5  # of 9: 334 files, 7.9 MB raw, once per browser
+COMPRESSION = 5  # of 9
 
 
 def build(
@@ -40,5 +41,5 @@ def build(
     for path, (notebook, _) in shell.PAGES.items():
         root = str(Path(__file__).with_name(notebook))
         builder = builder.with_app(path=path.rstrip("/") or "/", root=root)
-    compressed = GZipMiddleware(builder.build(), minimum_size=COMPRESSED_FROM_BYTES, compresslevel=COMPRESSION)
-    return Gate(Addresses(compressed), Access(api, always=login), hosts, tls_only=tls_only)
+    compressed = GZipMiddleware(Lean(builder.build()), minimum_size=COMPRESSED_FROM_BYTES, compresslevel=COMPRESSION)
+    return Gate(Assets(Addresses(compressed)), Access(api, always=login), hosts, tls_only=tls_only)

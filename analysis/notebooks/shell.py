@@ -67,9 +67,11 @@ SCRIPT = """<script>
     });
     const copy = document.getElementById("sift-copy");
     copy.addEventListener("click", async () => {
+      const words = copy.innerHTML;
+      if (copy.textContent === "Copied") return;
       try { await navigator.clipboard.writeText(location.href); copy.textContent = "Copied"; }
       catch { prompt("The address of this page", location.href); }
-      setTimeout(() => { copy.textContent = "Copy link"; }, 2000);
+      setTimeout(() => { copy.innerHTML = words; }, 2000);
     });
   };
   if (document.body) bar(); else document.addEventListener("DOMContentLoaded", bar);
@@ -78,10 +80,18 @@ SCRIPT = """<script>
     ["marimo-refresh", "button", "Look again now"], ["marimo-refresh", "select", "How often this page looks again"],
     ["marimo-table", "input", "Search the table"], ["marimo-table", "select", "Page of the table"],
   ];
+  const night = `button, select, a { background: #1e2321 !important; color: #e8eaed !important;
+    border-color: #5c6570 !important; box-shadow: none !important }`; // marimo's own controls have no dark look here
   const seen = new WeakSet();
   let waits = false;
+  const darken = () => {
+    for (const { shadowRoot: tree } of document.querySelectorAll("marimo-refresh, marimo-download"))
+      if (tree && !tree.getElementById("sift-night"))
+        tree.appendChild(Object.assign(document.createElement("style"), { id: "sift-night", textContent: night }));
+  };
   const tidy = () => {
     waits = false;
+    if (dark) darken();
     document.getElementById("root")?.setAttribute("role", "main");
     for (const [host, inside, name] of named)
       for (const { shadowRoot: tree } of document.querySelectorAll(host)) {
@@ -121,7 +131,8 @@ body { display: flex; flex-direction: column; background: var(--sift-paper) }
 #sift-bar a[aria-current] { color: var(--sift-ink); border-bottom-color: var(--sift-fill); font-weight: 600 }
 #sift-bar a:focus-visible, #sift-bar button:focus-visible { outline: 2px solid var(--sift-fill); outline-offset: -3px }
 #sift-skip { position: absolute; left: -999px } #sift-skip:focus { position: static }
-@media (max-width: 640px) { #sift-bar { padding: 0 .4rem } #sift-copy { display: none !important } }
+#sift-copy::first-letter { text-transform: uppercase }
+@media (max-width: 640px) { #sift-bar { padding: 0 .4rem; gap: .1rem } #sift-copy span { display: none } }
 </style>"""
 
 
@@ -132,7 +143,7 @@ def bar() -> str:
     )
     return (
         '<nav id="sift-bar" aria-label="Pages"><a id="sift-skip" href="#root">Skip to content</a>'
-        f'<ul>{links}</ul><button id="sift-copy" type="button">Copy link</button>'
+        f'<ul>{links}</ul><button id="sift-copy" type="button" aria-label="Copy link"><span>Copy </span>link</button>'
         f'<button id="sift-theme" type="button" aria-label="Change between light and dark">Dark</button></nav>'
     )
 

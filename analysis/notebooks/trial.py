@@ -11,14 +11,15 @@ app = marimo.App(width="medium", app_title="Trial")
 def _():
     import marimo as mo
 
+    from analysis.charting import layers
     from analysis.charting.course import course_table
     from analysis.notebooks import page, trials
     from analysis.notebooks.controls import Controls
-    from analysis.notebooks.figure import downloads
+    from analysis.notebooks.figure import downloads, figure
     from analysis.notebooks.live import INTERVALS, Live
     from analysis.notebooks.trials import charts_of
 
-    return Controls, INTERVALS, Live, charts_of, course_table, downloads, mo, page, trials
+    return Controls, INTERVALS, Live, charts_of, course_table, downloads, figure, layers, mo, page, trials
 
 
 @app.cell
@@ -48,7 +49,7 @@ def _(Controls, get_frame, live, mo, trials, refresh, set_data, set_frame):
 def _(get_data, get_frame, live, mo, page, trials):
     _frame, _look = get_frame(), get_data()
     if _look is None:
-        _job = [page.status(_frame.job)] if _frame.job else []
+        _job = [page.status(_frame)] if _frame.job else []
         _why = page.empty(_frame, "No trial yet", "Trials appear here as the search proposes them.")
         _shown = [*_job, _why]
     else:
@@ -68,6 +69,22 @@ def _(charts_of, get_data, get_frame, live, mo, page):
     _axis = get_frame().get("x", "step")
     _charts = charts_of(get_data().course, get_frame().job, _axis, live.theme, mo)
     mo.vstack([mo.Html(page.block(f'<div class="grid">{"".join(f"<div>{_c}</div>" for _c in _charts)}</div>'))])
+    return
+
+
+@app.cell
+def _(figure, get_data, layers, live, mo, page, trials):
+    mo.stop(get_data() is None or not get_data().layers)
+    _look = get_data()
+    _draw = lambda canvas: layers.layer_chart(_look.layers, _look.trial["family"], canvas)  # noqa: E731
+    _table = page.table(layers.layer_table(_look.layers), "The same as numbers", tall=True)
+    mo.vstack(
+        [
+            mo.Html(page.block("<h2>Layers</h2>")),
+            figure(mo, _draw, live.theme, trials.layers_words(_look)),
+            mo.Html(_table),
+        ]
+    )
     return
 
 
@@ -95,7 +112,7 @@ def _(downloads, get_data, get_frame, live, mo, page, trials):
     mo.vstack(
         [
             downloads(mo, _name, trials.rows(get_data()), trials.drawer(get_data(), get_frame()), live.theme),
-            mo.Html(page.cite(get_frame().job, trials.title(get_data().trial))),
+            mo.Html(page.cite(get_frame(), trials.title(get_data().trial))),
         ]
     )
     return

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from analysis.charting import layers
 from analysis.charting.course import NAMES, Axis, Course, Measure, course_chart, measured, updates
 from analysis.charting.frame import Canvas
 from analysis.labels import family_name, schedule_text
@@ -16,8 +17,8 @@ from analysis.tables import Table
 from analysis.units import percent, value_text
 from sparseift.records import DENSE
 
-NEAR = 5e-4  # of sparsity: one level of the axis
-LISTED = 500  # trials looked through for a configuration's
+LISTED = 500  # trials of one configuration, which differ in their seeds alone
+KEY_LENGTH = 64  # characters of a configuration's key at most
 COMPARED = 8  # other seeds drawn
 POINTS = 120  # of each of their courses
 AXES = {"steps": "step", "FLOPs": "flops"}  # of the charts: words -> value in the address
@@ -30,12 +31,15 @@ class Look:
     Attributes:
         trial: as the service tells it, with attempts and reports; siblings: all of its configuration, itself included.
         course: for its charts. log: the end of its newest attempt's output.
+        layers: rows of `sparseift.training.layers`, as of `layers_step`; () where no attempt has left them.
     """
 
     trial: Mapping[str, Any]
     siblings: tuple[Mapping[str, Any], ...]
     course: Course
     log: str
+    layers: tuple[Mapping[str, Any], ...] = ()
+    layers_step: int = 0
 
 
 def read(api: Api, frame: Frame) -> Look | None:
@@ -46,9 +50,7 @@ def read(api: Api, frame: Frame) -> Look | None:
     if number is None:
         return None
     trial = api.trial(job.id, number)
-    siblings = _of_configuration(
-        api, job, trial["family"], trial["sparsity"], trial["configuration_key"], kind=trial["kind"]
-    )
+    siblings = _of_configuration(api, job, trial["configuration_key"], kind=trial["kind"])
     others = [t for t in siblings if t["number"] != number and t["state"] == "complete"][:COMPARED]
     courses = api.courses(job.id, others, POINTS)
     total = max([r["total_steps"] for r in trial["reports"]] + [job.total_steps])
@@ -60,7 +62,9 @@ def read(api: Api, frame: Frame) -> Look | None:
         others={f"Trial {c['number']}": c for c in courses},
         updates=updates(trial["configuration"].get("schedule"), total),
     )
-    return Look(trial, tuple(siblings), course, api.log(job.id, number) if trial["attempts"] else "")
+    log = api.log(job.id, number) if trial["attempts"] else ""
+    found = api.layers(job.id, trial) or {"layers": (), "step": 0}
+    return Look(trial, tuple(siblings), course, log, tuple(found["layers"]), int(found["step"]))
 
 
 def _number(api: Api, frame: Frame, job: Job) -> int | None:
@@ -69,25 +73,19 @@ def _number(api: Api, frame: Frame, job: Job) -> int | None:
         if not given.isdigit():
             raise ApiError(f"The address asks for trial '{given}'; trials have numbers from 0 on.")
         return int(given)
-    key, family, sparsity = frame.get("key"), frame.get("family"), frame.get("sparsity")
-    best = dict(job.best)
-    if not key and best:
-        key, family, sparsity = best["configuration_key"], best["family"], str(best["sparsity"])
+    key = frame.get("key") or dict(job.best).get("configuration_key", "")
     if key:
-        found = _of_configuration(api, job, family, float(sparsity or 0), key)
+        found = _of_configuration(api, job, key)
         if found:
             return int(found[0]["number"])
+        raise ApiError(f"This job has no trial of the configuration '{key[:KEY_LENGTH]}' that the address asks for.")
     first = api.trials(job.id, limit=1)["items"]
     return int(first[0]["number"]) if first else None
 
 
-def _of_configuration(
-    api: Api, job: Job, family: str, sparsity: float, key: str, kind: str | None = None
-) -> list[dict[str, Any]]:
+def _of_configuration(api: Api, job: Job, key: str, kind: str | None = None) -> list[dict[str, Any]]:
     """Trials of a configuration, those of a kind first."""
-    near = {} if family == DENSE else {"min_sparsity": max(0, sparsity - NEAR), "max_sparsity": min(1, sparsity + NEAR)}
-    page_of = api.trials(job.id, family=family or None, limit=LISTED, **near)
-    found = [t for t in page_of["items"] if t["configuration_key"] == key]
+    found = api.trials(job.id, configuration=key[:KEY_LENGTH], limit=LISTED)["items"]
     return sorted(found, key=lambda t: (t["kind"] != kind, t["state"] != "complete", t["number"]))
 
 
@@ -126,6 +124,14 @@ def facts(look: Look, job: Job) -> dict[str, str]:
         "Training time": page.duration(t["training_seconds"]) if t["training_seconds"] is not None else "",
         "Configuration": t["configuration_key"],
     }
+
+
+def layers_words(look: Look) -> str:
+    """As of when the layers are told, and of how many how many are drawn."""
+    when = f"as of step {look.layers_step}" if look.layers_step else "before its first step"
+    shown = len(layers.drawn(look.layers))
+    some = f" The {shown} that cost most of {len(look.layers)} are drawn." if shown < len(look.layers) else ""
+    return f"The newest attempt's layers {when}; grey: not masked.{some}"
 
 
 def environment(look: Look) -> dict[str, str]:

@@ -102,7 +102,7 @@ def _comparison(found: Material) -> Section:
 
 def _equivalence(found: Material) -> Section:
     answer = found.equivalence
-    told, means = answer.to_json(), {b.point.configuration_key: b.point.mean for b in found.curve.best}
+    told, means = answer.to_json(), {p.configuration_key: p.mean for p in found.curve.points}
     blocks: list[Block] = []
     if not any(m.value is not None for m in answer.multipliers):
         blocks.append(Words("No dense-equivalent multiplier is given."))

@@ -80,6 +80,19 @@ def confirmed(measure: Callable[..., Measurement]) -> list[Measurement]:
     return rows
 
 
+LADDER = {1.41: 2.070, 2.0: 2.048, 4.0: 2.005}  # multiple of dense's FLOPs -> validation bits/byte
+
+
+def with_ladder(measure: Callable[..., Measurement]) -> list[Measurement]:
+    """The confirmed search with three larger dense models on the same fresh seeds."""
+    rows = confirmed(measure)
+    for f, (multiple, value) in enumerate(LADDER.items()):
+        for k, seed in enumerate((101, 102, 103)):
+            noisy = value + NOISE[(k + f) % 3] / 2
+            rows.append(measure(DENSE, 0.0, seed, noisy, "ladder", schedule=f"×{multiple}", flop_ratio=multiple))
+    return rows
+
+
 def ended(
     measure: Callable[..., Measurement], wide: tuple[float, ...], planned: int | None, counts: Mapping[str, int]
 ) -> Curve:
@@ -91,8 +104,9 @@ def ended(
 
 @pytest.fixture
 def states(measure: Callable[..., Measurement]) -> dict[str, Curve]:
-    """Curves: empty, dense alone, partial (provisional), confirmed, and one with a point that is not iso-FLOP."""
-    search, final = searched(measure), confirmed(measure)
+    """Curves: empty, dense alone, partial (provisional), confirmed, one with a point that is not iso-FLOP, and one with
+    a ladder of larger dense models."""
+    search, final, larger = searched(measure), confirmed(measure), with_ladder(measure)
     off = [*final, measure("sparse_doped", 0.75, 50, 2.03, schedule="off", flop_ratio=1.02)]
     names = "Small GPT on State of the Union"
 
@@ -117,4 +131,5 @@ def states(measure: Callable[..., Measurement]) -> dict[str, Curve]:
         "partial": make(search[:14], {"complete": 14, "running": 2, "failed": 1}, 45),
         "confirmed": make(final, {"complete": len(final), "failed": 1}, len(final) + 1),
         "off": make(off, {"complete": len(off)}),
+        "ladder": make(larger, {"complete": len(larger)}),
     }

@@ -91,6 +91,32 @@ def test_without_a_repeated_configuration_nothing_is_said_of_noise(measure: Meas
     assert answer.tied_with == ()
 
 
+def test_runs_that_are_equal_by_chance_separate_nothing(measure: Measure) -> None:
+    rows = runs(measure, DENSE, 0.0, (90.0, 90.0))
+    rows += runs(measure, "sparse_wide", 0.5, (91.0, 91.0)) + runs(measure, "sparse_wide", 0.75, (91.3, 91.3))
+    points, (answer,) = judge(aggregate(rows, {}), aggregate_dense(rows), ACCURACY)
+    assert job_noise(points, aggregate_dense(rows)) is None, "unknown, which is not zero"
+    assert (answer.probability, answer.tied_with) == (None, ())
+
+
+@pytest.mark.parametrize("metric", [ACCURACY, LOSS])
+def test_the_confirmed_winner_is_not_beaten_by_the_seed_of_the_search(measure: Measure, metric: Metric) -> None:
+    # As the worker runs them: the search on seed 1, which gives all 3 more; the best and dense on 100, 101, 102.
+    sign = 1.0 if metric is ACCURACY else -1.0
+    rows = runs(measure, DENSE, 0.0, (sign * 88.0, sign * 88.2, sign * 88.1), kind="confirm")
+    for family, level in (("sparse_wide", 0.0), ("sparse_doped", -1.0)):
+        for sparsity, value in ((0.3, 92.9), (0.5, 93.0), (0.75, 93.7), (0.9, 93.2)):
+            rows += runs(measure, family, sparsity, (sign * (value + level),))
+        values = tuple(sign * (v + level) for v in (90.6, 90.8, 90.7))
+        rows += runs(measure, family, 0.75, values, kind="confirm")
+    points, best = judge(aggregate(rows, {}), aggregate_dense(rows), metric)
+    for answer in best:
+        assert (answer.point.sparsity, answer.point.search_seeds) == (0.75, (1,))
+        assert answer.probability is not None
+        assert answer.probability > 0.8, "by means over different seeds it is the last of four"
+    assert sum(p.is_best for p in points) == 2
+
+
 def test_the_line_goes_through_the_best_schedule_of_each_sparsity(measure: Measure) -> None:
     rows = runs(measure, "sparse_wide", 0.5, (1.0,)) + runs(measure, "sparse_wide", 0.5, (2.0,), schedule="b")
     rows += runs(measure, "sparse_wide", 0.75, (0.5,))

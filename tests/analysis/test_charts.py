@@ -1,11 +1,15 @@
 import json
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
 import vl_convert
 
-from analysis.charts import HEIGHT, caption, describe, iso_flop_chart, unbroken
+from analysis.charts import HEIGHT, LABEL_GAP, caption, describe, iso_flop_chart, unbroken
 from analysis.curve import Curve
+from analysis.layout import y_range
+from analysis.marks import LADDER_DASH
 from analysis.palette import GROUNDS, THEMES, Theme
 
 
@@ -15,7 +19,7 @@ def values(spec: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("state", ["empty", "dense", "partial", "confirmed", "off"])
+@pytest.mark.parametrize("state", ["empty", "dense", "partial", "confirmed", "off", "ladder"])
 def test_every_state_compiles_in_every_theme(states: dict[str, Curve], state: str, theme: Theme) -> None:
     spec = iso_flop_chart(states[state], theme, "container").to_dict()
     vl_convert.vegalite_to_vega(spec)
@@ -77,3 +81,53 @@ def test_numbers_keep_their_units_on_the_line() -> None:
 
 def test_a_name_cannot_leave_the_specification(states: dict[str, Curve]) -> None:
     json.dumps(iso_flop_chart(states["confirmed"]).to_dict(), allow_nan=False)
+
+
+def ladder_labels(curve: Curve) -> list[str]:
+    return [row["label"] for row in values(iso_flop_chart(curve).to_dict()) if "at" in row and row["family"] == "dense"]
+
+
+def test_larger_dense_models_are_dashed_rules_with_their_label_and_value(states: dict[str, Curve]) -> None:
+    spec = iso_flop_chart(states["ladder"]).to_dict()
+    assert ladder_labels(states["ladder"]) == [
+        "Dense 2.094", "Dense 1.41× 2.070", "Dense 2× 2.048", "Dense 4× 2.005",
+    ]  # fmt: skip
+    (rules,) = [layer for layer in spec["layer"] if layer["mark"].get("strokeDash") == LADDER_DASH]
+    drawn = spec["datasets"][rules["data"]["name"]]
+    assert [row["y"] for row in drawn] == [r.mean for r in states["ladder"].ladder]
+    assert drawn[0]["Model"] == "Dense 1.41× FLOPs"
+    assert drawn[0]["Best against it"].startswith("+0.015 bits/byte")
+    assert "Dashed: larger dense models" in caption(states["ladder"])
+    assert "Dense 2×: 2.048 ± 0.007." in describe(states["ladder"])
+    assert "Dashed" not in caption(states["confirmed"])
+
+
+def test_labels_of_families_and_dense_models_keep_their_distance(states: dict[str, Curve]) -> None:
+    rows = [row for row in values(iso_flop_chart(states["ladder"]).to_dict()) if "at" in row]
+    y = y_range(states["ladder"])
+    places = sorted(row["at"] for row in rows)
+    assert len(places) == 8
+    assert min(b - a for a, b in pairwise(places)) >= 0.999 * LABEL_GAP * y.size / HEIGHT
+
+
+def test_a_dense_model_far_off_is_named_and_does_not_stretch_the_axis(states: dict[str, Curve]) -> None:
+    curve = states["ladder"]
+    far = replace(curve, ladder=(*curve.ladder[:2], replace(curve.ladder[2], mean=0.9)))
+    assert y_range(far).low > 1.9
+    assert ladder_labels(far)[-1] == "Dense 4× 0.900 ↓"
+    assert "Beyond the chart: Dense 4×." in caption(far)
+    assert len([row for row in values(iso_flop_chart(far).to_dict()) if "Model" in row]) == 2
+
+
+def test_the_axis_says_which_points_are_at_denses_flops(states: dict[str, Curve]) -> None:
+    def title(curve: Curve) -> str:
+        return next(str(a["title"]) for a in axes(iso_flop_chart(curve).to_dict()) if "Sparsity" in (a["title"] or ""))
+
+    assert title(states["confirmed"]) == "Sparsity, % (every point at dense's FLOPs)"
+    assert title(states["off"]) == "Sparsity, % (every point but crosses at dense's FLOPs)"
+
+
+def axes(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        c["axis"] for layer in spec["layer"] for c in layer["encoding"].values() if isinstance(c, dict) and "axis" in c
+    ]

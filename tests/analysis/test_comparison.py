@@ -86,6 +86,17 @@ def test_runs_without_spread_borrow_the_jobs_noise_or_stay_unknown() -> None:
     assert compare([], b, ACCURACY).comparisons == ()
 
 
+@pytest.mark.parametrize("noise", [None, Noise(0.0, 4)])
+def test_runs_that_are_equal_by_chance_separate_nothing(noise: Noise | None) -> None:
+    dense = contender(DENSE, (90.0, 90.0))
+    answer = compare(
+        [contender("a", (91.0, 91.0)), contender("b", (91.0, 91.0), first=7)], dense, ACCURACY, noise=noise
+    )
+    assert {c.verdict for c in answer.comparisons} == {"unknown"}
+    assert answer.ties == (), "not even these two from each other: nothing is known of the noise"
+    assert (answer.residual_sd, answer.degrees) == (None, 0)
+
+
 def test_a_curves_points_are_contenders(measure: Callable[..., Measurement]) -> None:
     rows = [measure(DENSE, 0.0, i, 90.0 + i, "baseline") for i in (1, 2)]
     rows += [measure("sparse_wide", 0.5, i, 91.0 + i, "confirm", flop_ratio=0.9995) for i in (1, 2)]

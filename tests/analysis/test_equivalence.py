@@ -1,10 +1,12 @@
 import json
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
+from analysis.curve import findings
 from analysis.equivalence import DenseSize, Multiplier, dense_sizes, equivalence
 from analysis.measurement import Measurement
 from analysis.points import CurvePoint, aggregate
@@ -106,6 +108,48 @@ def test_sizes_are_read_from_the_baseline_and_the_ladder(measure: Callable[..., 
     small, large = dense_sizes(rows)
     assert (small.flop_multiple, small.runs) == (1.0, {1: 91.0, 2: 92.0})
     assert (large.flop_multiple, large.mean) == (pytest.approx(2.01), 94.5)
+
+
+def rung(measure: Callable[..., Measurement], ratio: float, asked: float, *values: float, first: int = 0) -> list:  # type: ignore[type-arg]
+    """Runs of one rung, on seeds from `first` on."""
+    more: dict[str, Any] = {"schedule": f"×{asked}", "flop_ratio": ratio}
+    return [measure(DENSE, 0.0, first + i, v, "ladder", **more) for i, v in enumerate(values)]
+
+
+def test_rungs_that_came_out_as_one_width_are_one_size(measure: Callable[..., Measurement]) -> None:
+    base = [measure(DENSE, 0.0, i, 90.0 + i / 10, "baseline") for i in (0, 1)]
+    same = rung(measure, 1.0, 1.1, 90.0, 90.1, 90.5)  # the baseline's width: its runs again, and a seed more
+    twice = rung(measure, 1.5411, 1.41, 92.0, 92.1) + rung(measure, 1.5412, 1.5, 92.3, first=7)
+    small, large = dense_sizes([*twice, *same, *base])
+    assert (small.flop_multiple, small.runs) == (1.0, {0: 90.0, 1: 90.1, 2: 90.5})
+    assert (large.flop_multiple, large.runs) == (pytest.approx(1.5411), {0: 92.0, 1: 92.1, 7: 92.3})
+    assert large.mean == pytest.approx((92.0 + 92.1 + 92.3) / 3)
+
+
+@pytest.mark.parametrize("ladder", [((1.0, 1.1),), ((1.0, 1.1), (1.5411, 1.41), (1.5411, 1.5))])
+def test_a_job_whose_rungs_coincide_has_answers(
+    measure: Callable[..., Measurement], ladder: tuple[tuple[float, float], ...]
+) -> None:
+    rows = [measure(DENSE, 0.0, i, v, "baseline") for i, v in enumerate((90.0, 90.2, 90.1))]
+    rows += [measure("sparse_wide", 0.75, i, v, "confirm") for i, v in enumerate((91.0, 91.3, 91.1))]
+    for ratio, asked in ladder:
+        rows += rung(measure, ratio, asked, *(90 + 4 * math.log2(ratio) + e for e in (0.0, 0.2, 0.1)))
+    found = findings(ACCURACY, rows)
+    assert [r.flop_multiple for r in found.ladder] == [1.5411] * (len(ladder) > 1), "the baseline is no rung of itself"
+    points = [b.point for b in found.best]
+    (multiplier,) = equivalence(dense_sizes(rows), points, ACCURACY).multipliers
+    if len(ladder) == 1:
+        assert (found.multiplier, multiplier.reason) == (None, "too_few_dense_sizes")
+    else:
+        assert multiplier.value == pytest.approx(
+            2 ** ((91.1 + 1 / 30 - 90.1) / 4), rel=1e-3
+        )  # a line of 4 per doubling
+
+
+def test_sizes_that_are_given_twice_make_no_parabola() -> None:
+    sizes = [size(1.0, (89.9, 90.0)), size(1.0, (90.1, 90.0)), size(4.0, (94.1, 93.9))]
+    assert equivalence(sizes, [], ACCURACY).coefficients == pytest.approx((90.0, 2.0))
+    assert equivalence(sizes[:2], [], ACCURACY).coefficients == ()
 
 
 @pytest.mark.parametrize("seeds", [3, 5, 10])

@@ -116,6 +116,7 @@ def test_confirmed_needs_every_planned_seed_and_an_interval(measure: Measure) ->
 def laddered(
     measure: Callable[..., Measurement], wide: tuple[float, ...], rungs: dict[float, tuple[float, ...]], kind: str
 ) -> str:
+    """The headline of a job with these runs of Wide and of dense models."""
     rows = [measure(DENSE, 0.0, i, v, "baseline") for i, v in enumerate((90.0, 90.4, 90.1))]
     rows += [measure("sparse_wide", 0.75, i, v, kind) for i, v in enumerate(wide)]
     for multiple, values in rungs.items():
@@ -137,6 +138,18 @@ def test_the_larger_dense_model_is_named_where_the_gain_is_one(measure: Callable
     # a rung that dense's seeds hardly tell from the sparse model: that end is open
     open_end = laddered(measure, better, {2.0: (92.2, 92.4, 92.3)}, "confirm")
     assert "as good as a dense model of 1.9× [at least 1.8] the FLOPs, confirmed" in open_end
+
+
+def test_beyond_every_dense_model_is_above_it_only_where_the_interval_clears(measure: Measure) -> None:
+    ladder = {2.0: (91.9, 92.3, 92.1), 4.0: (93.9, 94.3, 94.0)}
+    # 95 above 94: differences 1.1, 1.1, 1.1
+    above = laddered(measure, (95.0, 95.4, 95.1), ladder, "confirm")
+    assert "n = 3 seeds), above dense 4×, confirmed on fresh seeds." in above
+    # 94.1 above 94.07, and noise of about .3
+    level = laddered(measure, (94.3, 93.7, 94.4), ladder, "confirm")
+    assert "n = 3 seeds), level with dense 4×, confirmed on fresh seeds." in level
+    # its own runs chose it
+    assert "above dense" not in laddered(measure, (95.0, 95.4, 95.1), ladder, "search")
 
 
 @pytest.mark.parametrize(

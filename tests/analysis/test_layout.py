@@ -25,13 +25,14 @@ def test_families_stand_beside_each_other_around_the_level() -> None:
     assert found["sparse_wide"] < 0 < found["sparse_doped"]
 
 
-@pytest.mark.parametrize("state", ["dense", "partial", "confirmed", "off"])
+@pytest.mark.parametrize("state", ["dense", "partial", "confirmed", "off", "ladder"])
 def test_every_mean_is_inside_the_chart(states: dict[str, Curve], state: str) -> None:
     curve = states[state]
     x, y = x_range(curve), y_range(curve)
     assert all(y.low < p.mean < y.high and x.low < p.sparsity < x.high for p in curve.points)
     assert curve.dense is not None
     assert y.low < curve.dense.mean < y.high
+    assert all(y.low < rung.mean < y.high for rung in curve.ladder)
 
 
 def test_labels_keep_their_distance_and_move_as_little_as_possible() -> None:

@@ -87,6 +87,40 @@ def test_runs_without_any_spread_are_no_trouble() -> None:
     assert found.mean[0] == pytest.approx(90.0)
 
 
+@pytest.mark.parametrize("sd", [0.0, 1e-9, 1e-7, 1e-3])
+def test_hardly_any_noise_is_no_trouble(sd: float) -> None:
+    measured = points(peak, (0.3, 0.5, 0.6, 0.7, 0.8, 0.9), 1, 0.0, np.random.default_rng(0))
+    found = smooth(measured, LEVELS, ACCURACY, "f", Noise(sd, 2))
+    assert np.interp(0.75, found.sparsities, found.mean) == pytest.approx(80.0, abs=0.1)
+    assert np.isfinite([*found.low, *found.high]).all()
+
+
+def surface_of(random: np.random.Generator) -> Surface:
+    at, a, kind = random.uniform(1, 3), random.uniform(0.2, 1.5), int(random.integers(3))
+
+    def surface(s: float) -> float:
+        return (peak(s, at, a), 80 + 2 * a * s, 80 + a * math.sin(-1.5 * math.log2(1 - s) + at))[kind]
+
+    return surface
+
+
+@pytest.mark.parametrize("degrees", [1, 2, 4])
+def test_the_band_covers_in_a_running_search(degrees: int) -> None:
+    """Single runs, and a noise that is known from the baseline's few seeds alone."""
+    random, jobs = np.random.default_rng(degrees), 120
+    covered = []
+    for _ in range(jobs):
+        surface = surface_of(random)
+        levels = tuple(sorted(random.choice(LEVELS, 7, replace=False).tolist()))
+        measured = points(surface, levels, 1, 0.3, random)
+        noise = Noise(0.3 * math.sqrt(random.chisquare(degrees) / degrees), degrees)
+        found = smooth(measured, LEVELS, ACCURACY, "f", noise)
+        truth = np.array([surface(s) for s in found.sparsities])
+        covered.append(np.mean((np.array(found.low) <= truth) & (truth <= np.array(found.high))))
+    print("MEASURED", degrees, np.mean(covered), np.std(covered) / math.sqrt(jobs))
+    assert 0.92 <= np.mean(covered) <= 0.98
+
+
 @pytest.mark.parametrize("schedules", [0, 2])
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 def test_the_band_covers_as_often_as_it_says(seeds: int, schedules: int) -> None:

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from analysis.statistics import Noise, mean_interval, pooled_noise, t_quantile, welch_interval, within_noise
+from analysis.statistics import Noise, mean_interval, pooled_noise, t_quantile, welch_interval
 
 
 def test_t_quantiles_are_those_of_the_printed_tables() -> None:
@@ -64,14 +64,7 @@ def test_pooled_noise_by_hand() -> None:
     noise = pooled_noise([[1.0, 2.0, 3.0], [-1.0, 1.0, 3.0], [9.0]])
     assert noise == Noise(pytest.approx(math.sqrt(2.5)), 4)
     assert pooled_noise([[1.0], [2.0]]) is None
-
-
-def test_within_noise_is_the_two_sample_t_test() -> None:
-    noise = Noise(1.0, 10)
-    edge = 2.228 * math.sqrt(2)  # two single runs
-    assert within_noise([0.0], [edge - 0.01], noise)
-    assert not within_noise([0.0], [edge + 0.01], noise)
-    assert not within_noise([0.0] * 3, [edge / 1.5] * 3, noise)  # more seeds see more
+    assert pooled_noise([[1.0, 1.0], [2.0, 2.0, 2.0]]) is None, "equal by chance: no proof that there is no noise"
 
 
 @pytest.mark.parametrize("seeds", [3, 5, 10])

@@ -62,3 +62,17 @@ def test_csv_has_every_number_unrounded(states: dict[str, Curve]) -> None:
     assert {row["unit"] for row in rows} == {"bits/byte"}
     singles = [row for row in rows if row["seeds"] == "1"]
     assert {row["low_95"] for row in singles} == {""}
+
+
+def test_larger_dense_models_are_rows_of_every_table(states: dict[str, Curve]) -> None:
+    curve = states["ladder"]
+    names = ["Dense", "Dense 1.41×", "Dense 2×", "Dense 4×"]
+    for table in (best_table(curve), point_table(curve)):
+        assert [row["Family"] for row in table[-4:]] == names
+        assert [row["FLOPs × dense"] for row in table[-4:]] == ["1.0000", "1.4100", "2.0000", "4.0000"]
+        assert table[-2]["Validation bits per byte"] == "2.048 ± 0.007"
+        assert len({tuple(row) for row in table}) == 1
+    rows = list(csv.DictReader(io.StringIO(csv_text(curve))))[-3:]
+    assert [(row["status"], float(row["mean"]), float(row["flop_ratio"])) for row in rows] == [
+        ("ladder", r.mean, r.flop_multiple) for r in curve.ladder
+    ]

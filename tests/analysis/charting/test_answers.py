@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.charting import equivalence, files, gains, panels, pareto, scatter
+from analysis.charting import equivalence, files, gains, panels, pareto, scatter, smooth
 from analysis.charting.course import Course, course_chart, course_table, measured, updates
 from analysis.charting.frame import Canvas
 from analysis.comparison import Contender, compare
@@ -54,6 +54,52 @@ def test_the_equivalence_is_told_in_words_in_a_table_and_in_the_picture() -> Non
     assert equivalence.headline(answer).startswith(f"Sparse Wide at 75 % sparsity is as good as dense {value:.2f}×")
     assert equivalence.multiplier_table(answer, {"k": 79.5})[0]["Validation (%)"] == "79.50"
     assert f"dense {value:.2f}×" in equivalence.equivalence_chart(answer, {"k": 79.5}, CANVAS).to_dict()["description"]
+
+
+def told(key: str, value: float | None, confirmed: bool, **more: object) -> dict[str, object]:
+    return {"key": key, "family": key, "sparsity": 0.75, "confirmed": confirmed, "value": value, "low": 1.5,
+            "high": 2.5, "reason": "", "message": "", **more}  # fmt: skip
+
+
+def test_the_headline_takes_no_lucky_multiplier() -> None:
+    answer = equal(SIZES, [], ACCURACY).to_json()
+    lucky, sure = told("sparse_doped", 3.1, False), told("sparse_wide", 2.0, True)
+    text = equivalence.headline({**answer, "multipliers": [lucky, sure]})
+    assert text == "Sparse Wide at 75 % sparsity is as good as dense 2.00× [1.50, 2.50]."
+    only = equivalence.headline({**answer, "multipliers": [lucky]})
+    assert only.startswith("Sparse Doped at 75 % sparsity is as good as dense 3.10×")
+    assert only.endswith(", provisional until confirmed.")
+
+
+def test_the_headline_names_a_point_beyond_the_ladder() -> None:
+    beyond = told("sparse_parallel", None, True, reason="above_range", low=None, high=None)
+    answer = {**equal(SIZES, [], ACCURACY).to_json(), "multipliers": [told("sparse_wide", 2.0, True), beyond]}
+    assert equivalence.headline(answer) == (
+        "Sparse Parallel at 75 % sparsity is beyond the largest dense model, 4×: no multiplier is given."
+    )
+    assert equivalence.multiplier_text(beyond) == "beyond the ladder"
+
+
+def test_an_open_end_is_drawn_to_the_edge_with_an_arrow() -> None:
+    multipliers = [
+        told("a", 2.0, True), told("b", 1.1, True, low=None), told("c", 3.8, True, high=None),
+        told("d", None, True, reason="above_range", low=None, high=None),
+        told("e", None, True, reason="below_range", low=None, high=None),
+    ]  # fmt: skip
+    answer = {**equal(SIZES, [], ACCURACY).to_json(), "multipliers": multipliers}
+    means = {"a": 79.0, "b": 77.1, "c": 80.4, "d": 81.0, "e": 76.0}
+    spec = equivalence.equivalence_chart(answer, means, CANVAS).to_dict()
+
+    def rows(**mark: object) -> list[dict[str, object]]:
+        (layer,) = [e for e in spec["layer"] if mark.items() <= e["mark"].items()]
+        return spec["datasets"][layer["data"]["name"]]  # type: ignore[no-any-return]
+
+    low, high = 0.93, 4.0 * 1.12
+    spans = {r["family"]: (r["low"], r["high"]) for r in rows(type="rule", strokeWidth=5)}
+    assert spans == {"a": (1.5, 2.5), "b": (low, 2.5), "c": (1.5, high)}
+    assert [(r["family"], r["x"]) for r in rows(shape="triangle-left")] == [("b", low)]
+    assert [(r["family"], r["x"]) for r in rows(shape="triangle-right")] == [("c", high), ("d", high)]
+    assert {r["family"]: r["to"] for r in rows(strokeDash=[2, 3])}["d"] == high
 
 
 def test_without_a_ladder_the_reason_is_told() -> None:
@@ -154,3 +200,44 @@ def test_files_are_whole() -> None:
     rows = [{"a": 1, "b": "x,y"}]
     assert files.csv_of(rows) == b'a,b\r\n1,"x,y"\r\n'
     assert files.parquet_of(rows)[:4] == b"PAR1"
+
+
+def test_files_hold_what_the_smooth_chart_and_the_comparison_show() -> None:
+    curve = {
+        "family": "sparse_wide", "sparsities": [0.5, 0.7, 0.9], "mean": [77.0, 79.0, 78.0], "low": [76.0, 78.0, 77.0],
+        "high": [78.0, 80.0, 79.0], "best_sparsity": 0.7, "candidates": [0.7], "next_sparsity": 0.8,
+        "expected_improvement": 0.1, "runs": 9, "reason": "",
+    }  # fmt: skip
+    answer = {"metric": {"name": "accuracy", "unit": "%", "direction": "maximize"}, "curves": [curve]}
+    assert smooth.smooth_table(answer)[0]["There (%), 95 % band"] == "79.00 ± 1.00"
+    rows = smooth.smooth_rows(answer)
+    assert len(rows) == 3
+    assert rows[1] == {
+        "family": "sparse_wide", "sparsity": 0.7, "unit": "%", "mean": 79.0, "low_95": 78.0, "high_95": 80.0,
+    }  # fmt: skip
+    dense = Contender("dense", "dense", 0.0, "", {0: 77.0, 1: 77.2}, 1.0, True)
+    near = Contender("a", "sparse_wide", 0.75, "static", {0: 79.0, 1: 79.3}, 1.0, True)
+    found = gains.gains_rows(
+        compare([near, replace(near, key="b"), replace(near, key="c", flop_ratio=1.02)], dense, ACCURACY).to_json()
+    )
+    assert [(r["key"], r["tied_for_best"], bool(r["refused"])) for r in found] == [
+        ("a", True, False), ("b", True, False), ("c", False, True),
+    ]  # fmt: skip
+
+
+def test_a_chart_that_waits_is_as_high_as_it_will_be() -> None:
+    front = {"metric": {"name": "a", "unit": "%", "direction": "maximize"}, "cost_unit": "training FLOPs", "points": []}
+    assert pareto.pareto_chart(front, CANVAS).to_dict()["height"] == pareto.HEIGHT
+    empty = equivalence.equivalence_chart(equal([], [], ACCURACY).to_json(), {}, CANVAS).to_dict()
+    assert empty["height"] == equivalence.HEIGHT
+    assert scatter.scatter([], "sparsity", "value", "family", CANVAS).to_dict()["height"] == scatter.HEIGHT
+
+
+def test_an_axis_of_flops_says_what_a_flop_is() -> None:
+    points = [front("a", 1.0, 77.0, "front")]
+    answer = {"metric": {"name": "a", "unit": "%", "direction": "maximize"}, "points": points}
+    for unit, words in (
+        ("training FLOPs of one run", ["Training FLOPs of one run,", "1 multiply-add = 2 FLOPs (log)"]),
+        ("parameters", ["Parameters (log)"]),
+    ):
+        assert str(words) in str(pareto.pareto_chart({**answer, "cost_unit": unit}, CANVAS).to_dict())

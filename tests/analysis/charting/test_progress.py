@@ -16,10 +16,12 @@ def trial(number: int, value: float | None, state: str = "complete", **more: obj
     }  # fmt: skip
 
 
-def event(kind: str, second: int, trial: int, **payload: object) -> dict[str, object]:
-    return {"kind": kind, "at": f"2026-01-01T00:00:{second:02d}Z", "payload": {"trial": trial, **payload}}
+def attempt(slot: str, trial: int, began: float, ended: float | None, state: str = "complete") -> dict[str, object]:
+    return {"slot": slot, "trial": trial, "attempt": 1, "family": "sparse_wide", "state": state, "began": AT_0 + began,
+            "ended": None if ended is None else AT_0 + ended}  # fmt: skip
 
 
+AT_0 = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 TRIALS = [
     trial(0, 90.0, kind="baseline", family="dense"),
     trial(1, 91.0, ended_at_s=30.0),
@@ -47,23 +49,38 @@ def test_trials_are_counted_by_family_and_state() -> None:
     assert progress.family_table(TRIALS)[1] == {"Family": "Sparse Wide", "Complete": "5", "Failed": "1", "All": "6"}
 
 
-def test_stretches_begin_and_end_by_events() -> None:
-    events = [
-        event("attempt.started", 0, 1, attempt=1, slot="a"),
-        event("attempt.lost", 5, 1, attempt=1),
-        event("attempt.started", 6, 1, attempt=2, slot="b"),
-        event("trial.complete", 9, 1, attempt=2),
-        event("attempt.started", 9, 2, attempt=1, slot="a"),
-        event("job.paused", 10, 2),
-    ]
-    rows = progress.stretches(events, TRIALS)
-    assert [(r["slot"], r["state"], None if r["ended"] is None else r["ended"] - r["began"]) for r in rows] == [
-        ("a", "lost", 5.0),
-        ("b", "complete", 3.0),
-        ("a", "complete", None),  # the trial has ended, though no event said so
-    ]
-    table = progress.timeline_table(rows)
-    assert (table[0]["Slot"], table[0]["Attempts"], table[0]["In use"]) == ("a", "2", "5 seconds")
+def test_what_runs_is_drawn_and_counted_until_now() -> None:
+    rows = [attempt("a", 1, 0, 10), attempt("a", 4, 10, None, "running")]
+    assert progress.runs_on(rows)
+    (used,) = progress.timeline_table(rows, AT_0 + 40)
+    assert (used["Attempts"], used["In use"], used["State"]) == ("2", "40 seconds", "1 complete, 1 running")
+    spec = progress.timeline(rows, Canvas(), AT_0 + 40).to_dict()
+    drawn = [r for r in next(iter(spec["datasets"].values())) if "took" in r]
+    assert [(r["x"], r["x2"], r["took"]) for r in drawn] == [(0, 10, "10 seconds"), (10, 40, "30 seconds")]
+    assert drawn[1]["opacity"] < drawn[0]["opacity"], "what runs is paler"
+    assert "over 40 seconds" in spec["description"]
+    assert progress.timeline_table([], AT_0) == []
+    (long,) = progress.timeline_table(rows, AT_0 + 5 * 86400)
+    assert long["In use"] == "5 days"
+
+
+def test_an_end_that_nobody_told_of_lies_before_the_slots_next_attempt() -> None:
+    rows = [
+        attempt("a", 1, 0, None, "cancelled"), attempt("b", 2, 5, 30), attempt("a", 3, 20, 29),
+        attempt("a", 4, 29, None, "running"),
+    ]  # fmt: skip
+    found = progress.until(rows, AT_0 + 50)
+    assert {r["trial"]: r["until"] - AT_0 for r in found} == {1: 20, 2: 30, 3: 29, 4: 50}
+    assert {r["trial"]: r["until"] - AT_0 for r in progress.until(rows)} == {1: 20, 2: 30, 3: 29, 4: 30}
+    assert not progress.runs_on(rows[1:3])
+
+
+def test_files_hold_every_attempt() -> None:
+    rows = [attempt("b", 2, 5, 30), attempt("a", 1, 0, 10)]
+    found = progress.timeline_rows(rows)
+    assert [(r["slot"], r["trial"], r["began"], r["ended"]) for r in found] == [
+        ("a", 1, AT_0, AT_0 + 10), ("b", 2, AT_0 + 5, AT_0 + 30),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

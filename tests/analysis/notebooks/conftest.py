@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,13 +26,15 @@ from store.sessions import Database
 from tests.analysis.notebooks.stocked import stock
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, BrowserContext
 
     from service.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 START_S = 40.0
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+NO_CHROMIUM = "There is no Chromium here, which pages are tested in: `apt-get install chromium` (Debian's package)."
+in_browser = pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason=NO_CHROMIUM)  # CI must not skip
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -47,6 +49,7 @@ class FakeService:
 
     Attributes:
         requests: method, path and Authorization header of every request, in order.
+        refused: Authorization headers that may see no job.
     """
 
     def __init__(self) -> None:
@@ -54,6 +57,7 @@ class FakeService:
         self.curves: dict[str, Curve] = {}
         self.requests: list[str] = []
         self.authorizations: list[str | None] = []
+        self.refused: set[str] = set()
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -87,6 +91,8 @@ class FakeService:
         parts = request.path.split("?")[0].strip("/").split("/")
         if parts == ["v1", "jobs"]:
             return self.send(request, 200, {"items": list(self.jobs.values()), "next_page_token": None})
+        if request.headers.get("Authorization") in self.refused:
+            return self.send(request, 404, {"detail": "There is no such job, not for this token."})
         job = self.jobs.get(parts[2]) if len(parts) > 2 else None
         if job is None:
             return self.send(request, 404, {"detail": f"There is no job '{parts[-1]}'.", "code": "not-found"})
@@ -140,6 +146,7 @@ class Served:
     port: int
     jobs: dict[str, str]
     token: str = ""
+    _stop: Callable[[], None] = lambda: None
 
     @property
     def url(self) -> str:
@@ -147,6 +154,23 @@ class Served:
 
     @contextmanager
     def up(self) -> Iterator[None]:
+        """Answers inside the context."""
+        self.start()
+        try:
+            yield
+        finally:
+            self._stop()
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Does not answer inside the context, and again afterwards."""
+        self._stop()
+        try:
+            yield
+        finally:
+            self.start()
+
+    def start(self) -> None:
         from service.app import create_app  # a second, which the tests of pieces do not need
         from tests.service.fakes import FakePlanner
 
@@ -160,11 +184,12 @@ class Served:
             assert thread.is_alive(), "the service did not start"
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        try:
-            yield
-        finally:
+
+        def stop() -> None:
             server.should_exit = True
             thread.join(10)
+
+        self._stop = stop
 
 
 @contextmanager
@@ -227,7 +252,17 @@ def notebooks(real: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def browser() -> "Iterator[Browser]":
     from playwright.sync_api import sync_playwright
 
+    if CHROMIUM is None:
+        pytest.fail(NO_CHROMIUM)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         yield started
         started.close()
+
+
+@pytest.fixture(scope="session")
+def viewer(browser: "Browser") -> "Iterator[BrowserContext]":
+    """One visitor for all tests, who has marimo's files after the first page."""
+    context = browser.new_context(accept_downloads=True)
+    yield context
+    context.close()

@@ -1,8 +1,9 @@
 """A database as workers leave it: jobs in every state with attempts, reports, events and logs, at times that differ.
 
-Values are made up and fixed: Sparse Wide is best at 75 %, dense needs about twice the FLOPs to reach it.
+Seeds, order and files are the worker's (`worker.search`, `worker.order`); `test_stocked.py` holds them against these.
 """
 
+import json
 import math
 import random
 from dataclasses import dataclass, field
@@ -12,57 +13,27 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from sparseift.masks.schedules import MaskSchedule
-from sparseift.records import DENSE, Budget, Configuration, JobSpec, Metric, Named, Plan, Point, Space
+from sparseift.records import DENSE, Configuration, Point, derive_seed
 from store.tables import Attempt, Event, Job, Report, Trial, Worker
-
-BEGAN_S = 1_790_000_000.0
-FOREVER_S = 4e9  # a lease that nobody reaps
-STEPS, BATCH = 4000, 128
-DENSE_FLOPS = 2_000_000
-DENSE_TRAINING_FLOPS = 3.0 * DENSE_FLOPS * STEPS * BATCH
-METRIC = Metric("accuracy", "%", "maximize")
-LEVELS = (0.5, 0.75, 0.9, 0.95)
-SURFACE = {
-    "sparse_wide": (78.1, 79.6, 79.0, 77.4),
-    "sparse_parallel": (77.5, 78.3, 78.0, 76.9),
-    "sparse_factorized": (77.2, 77.9, 78.4, 77.0),
-    "sparse_doped": (77.6, 77.1, 76.5, 75.8),
-}
-LADDER = {1.41: 78.1, 2.0: 79.2, 4.0: 80.6}
-BASE, NOISE = 76.9, 0.25
-SLOTS = ("desk/cuda:0", "desk/cuda:1", "rack/cuda:0")
-
-
-def point(family: str, sparsity: float, multiple: float = 1.0) -> Point:
-    """A point with plausible sizes."""
-    flops = int(DENSE_FLOPS * multiple)
-    executed = int(flops / max(0.05, 1 - sparsity))
-    parameters = int(11_000_000 * multiple / max(0.05, 1 - sparsity))
-    scale = f"width {64 / math.sqrt(max(0.05, 1 - sparsity)):.0f}"
-    return Point(family, sparsity, True, "", sparsity, scale, flops, executed, 1.0, parameters, 11_000_000)
-
-
-PLAN = Plan(
-    METRIC,
-    STEPS,
+from tests.analysis.notebooks.stocked_plan import (
+    BASE,
     BATCH,
-    point(DENSE, 0.0),
-    tuple(point(f, s) for f in SURFACE for s in LEVELS),
-    DENSE_TRAINING_FLOPS,
-    1_000_000_000,
-    tuple(point(DENSE, 0.0, m) for m in LADDER),
+    BEGAN_S,
+    CONFIRM_SEEDS,
+    DENSE_FLOPS,
+    ENVIRONMENT,
+    FOREVER_S,
+    LADDER,
+    LEVELS,
+    NOISE,
+    PLAN,
+    SLOTS,
+    SPEC,
+    STEPS,
+    SURFACE,
+    layers,
+    point,
 )
-SPEC = JobSpec(
-    "ResNet-18 on CIFAR-100",
-    Named("resnet18", {"width": 64}),
-    Named("cifar100"),
-    tuple(SURFACE),
-    Space(sparsities=LEVELS),
-    Budget(48, 3),
-    seed=7,
-    ladder=tuple(LADDER),
-)
-ENVIRONMENT = {"python": "3.11.9", "torch": "2.9.1", "device": "NVIDIA H200", "commit": "4d8e1d2"}
 
 
 @dataclass
@@ -147,7 +118,7 @@ class Course:
         value: float, state: str, failure: str, message: str,
     ) -> None:  # fmt: skip
         is_running = state == "running"
-        path = f"{self.job.id}/{trial.number}-{number}.txt"
+        path = f"{self.job.id}/{trial.number:05d}-{number:03x}/attempt.log"
         attempt = Attempt(
             trial_id=trial.id,
             number=number,
@@ -202,6 +173,9 @@ class Course:
         file = self.logs / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("\n".join(lines) + "\n")
+        if not is_running:
+            table = {"format": 1, "step": STEPS if state == "finished" else 0, "layers": layers(trial)}
+            file.with_name("layers.json").write_text(json.dumps(table))
 
 
 def _job(session: Session, number: int, name: str, state: str, logs: Path, **values: Any) -> Course:
@@ -229,13 +203,16 @@ def _job(session: Session, number: int, name: str, state: str, logs: Path, **val
     return course
 
 
-def _dense(course: Course, kind: str, seeds: tuple[int, ...]) -> None:
+def _dense(course: Course, seeds: tuple[int, ...]) -> None:
+    """The baseline, on the very seeds that confirmations will have."""
     for seed in seeds:
-        course.trial(Configuration(DENSE), PLAN.dense, seed, kind, "complete", BASE + course.random.gauss(0, NOISE))
+        value = BASE + course.random.gauss(0, NOISE)
+        course.trial(Configuration(DENSE), PLAN.dense, seed, "baseline", "complete", value)
 
 
 def _search(course: Course, count: int) -> None:
     families = list(SURFACE)
+    repeats: dict[str, int] = {}
     for i in range(count):
         family, level = families[i % 4], (i // 4) % 4
         delta = (100, 200, 400)[(i // 16) % 3]
@@ -243,22 +220,25 @@ def _search(course: Course, count: int) -> None:
         state = "failed" if i % 16 == 9 else "pruned" if i % 16 == 14 else "complete"
         at = point(family, LEVELS[level])
         value = SURFACE[family][level] - 0.3 * (delta == 400) + course.random.gauss(0, NOISE)
-        course.trial(Configuration(family, LEVELS[level], schedule), at, 100 + i, "search", state, value)
+        configuration = Configuration(family, LEVELS[level], schedule)
+        repeat = repeats[configuration.key] = repeats.get(configuration.key, -1) + 1
+        seed = derive_seed(SPEC.seed, "search", repeat)  # shared over configurations
+        course.trial(configuration, at, seed, "search", state, value)
 
 
 def finished(session: Session, logs: Path) -> Job:
-    """A confirmed search with a dense ladder: 48 trials searched, four families and dense on three fresh seeds."""
+    """A confirmed search with a dense ladder: 48 trials searched, four families on dense's three fresh seeds."""
     course = _job(session, 4, SPEC.name, "succeeded", logs, reason="done", message="Every trial has ended.")
-    _dense(course, "baseline", (0, 1, 2))
+    _dense(course, CONFIRM_SEEDS)
     _search(course, 48)
-    for family, level in (("sparse_wide", 1), ("sparse_parallel", 1), ("sparse_factorized", 2), ("sparse_doped", 0)):
-        configuration = Configuration(family, LEVELS[level], MaskSchedule("rigl", delta_t_steps=100))
-        for seed in (1001, 1002, 1003):
+    chosen = (("sparse_wide", 1), ("sparse_parallel", 1), ("sparse_factorized", 2), ("sparse_doped", 0))
+    for seed in CONFIRM_SEEDS:
+        for family, level in chosen:
+            configuration = Configuration(family, LEVELS[level], MaskSchedule("rigl", delta_t_steps=100))
             value = SURFACE[family][level] + course.random.gauss(0, NOISE)
             course.trial(configuration, point(family, LEVELS[level]), seed, "confirm", "complete", value)
-    _dense(course, "confirm", (1001, 1002, 1003))
-    for multiple, mean in LADDER.items():
-        for seed in (1001, 1002, 1003):
+    for seed in CONFIRM_SEEDS:
+        for multiple, mean in LADDER.items():
             value = mean + course.random.gauss(0, NOISE)
             configuration = Configuration(DENSE, flop_multiple=multiple)
             course.trial(configuration, point(DENSE, 0.0, multiple), seed, "ladder", "complete", value)
@@ -270,12 +250,13 @@ def partial(session: Session, logs: Path) -> Job:
     """A search that runs: 26 of its trials have ended, three run, one waits."""
     course = _job(session, 3, "ResNet-18, second try", "running", logs)
     course.event(0.0, "job.running", state="running", worker="desk/1f2e")
-    _dense(course, "baseline", (0, 1, 2))
+    _dense(course, CONFIRM_SEEDS)
     _search(course, 23)
     for i, state in enumerate(("running", "running", "running", "waiting")):
         family = list(SURFACE)[i]
         configuration = Configuration(family, 0.9, MaskSchedule("rigl", delta_t_steps=200))
-        course.trial(configuration, point(family, 0.9), 500 + i, "search", state, SURFACE[family][2])
+        seed = derive_seed(SPEC.seed, "search", 0)
+        course.trial(configuration, point(family, 0.9), seed, "search", state, SURFACE[family][2])
     slots = list(SLOTS[:2])
     common = {"engine": "local", "versions": {"torch": "2.9.1"}, "lease_ttl_s": FOREVER_S, "started_at_s": BEGAN_S}
     session.add(Worker(name="desk/1f2e", host="desk", slots=slots, seen_at_s=BEGAN_S, **common))

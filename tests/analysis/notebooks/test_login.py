@@ -12,10 +12,11 @@ from websockets.sync.client import connect
 
 from analysis.notebooks.login import allowed
 from analysis.notebooks.vault import COOKIE
-from tests.analysis.notebooks.conftest import CHROMIUM, notebook_server, stocked_service
+from tests.analysis.notebooks.conftest import in_browser, notebook_server, stocked_service
+from tests.analysis.notebooks.watching import PHONE, Watched
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import BrowserContext
 
     from tests.analysis.notebooks.conftest import Served
 
@@ -67,7 +68,7 @@ def test_pages_lead_to_the_login_and_back(shut: str, guarded: "Served") -> None:
     assert (signed.status_code, signed.headers["location"]) == (303, "/best/?job=job_1&theme=dark")
     morsel = SimpleCookie(signed.headers["set-cookie"])[COOKIE]
     assert morsel["httponly"]
-    assert morsel["samesite"] == "Strict"
+    assert morsel["samesite"] == "Lax"
     assert len(morsel.value.split(".")[0]) >= 43  # 256 bits
     assert guarded.token not in str(signed.headers)
     page = httpx.get(f"{shut}/best/", headers={"Cookie": cookie_of(signed)}, trust_env=False)
@@ -157,11 +158,18 @@ def test_where_a_login_may_lead(target: str, expected: str) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine's PATH")
-def test_a_viewer_signs_in_sees_and_signs_out(browser: "Browser", guarded: "Served", tmp_path: Path) -> None:
+@in_browser
+def test_a_viewer_signs_in_sees_and_signs_out(viewer: "BrowserContext", guarded: "Served", tmp_path: Path) -> None:
     with notebook_server(guarded.url, tmp_path) as url:
-        page = browser.new_page(viewport={"width": 390, "height": 800})
-        page.goto(f"{url}/search/?job={guarded.jobs['finished']}")
+        seen = Watched(viewer, PHONE)
+        page = seen.page
+        for scheme, theme in (("dark", ""), ("light", ""), ("light", "&theme=dark")):
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.goto(f"{url}/search/?job={guarded.jobs['finished']}{theme}")
+            ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+            assert ground == ("rgb(24, 28, 26)" if "dark" in (scheme, theme[-4:]) else "rgb(255, 255, 255)")
+            assert seen.violations() == []
+            seen.resize(PHONE)
         page.get_by_label("Token").fill(guarded.token)
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("heading", level=1).filter(has_text="complete search trials").wait_for()

@@ -1,0 +1,79 @@
+"""What the viewers of this process share, so that ten of them cost little more than one: parsed answers, drawn parts.
+
+Nothing here decides who may see what. An answer is taken from here only after the service has said with the viewer's
+own token that it still holds (304, or "nothing since"): whom it refuses gets nothing. Parts are found by the very
+objects that they were drawn from, which only such a viewer has.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+
+KEPT_ANSWERS, KEPT_PARTS = 256, 256
+TURNS = 32
+PATIENCE_S = 5.0  # before somebody asks beside another who has asked the same and still waits
+
+Plain = str | int | float | None
+
+
+class Memory:
+    """Values by key, those that were used last.
+
+    Args:
+        most: how many are kept.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[Hashable, tuple[Any, Any]] = OrderedDict()
+        self._books = Lock()
+        self._turns = tuple(Lock() for _ in range(TURNS))
+
+    def recall(self, key: Hashable) -> tuple[Any, Any] | None:
+        """A kept value with its mark."""
+        with self._books:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def keep(self, key: Hashable, mark: Any, value: Any) -> None:
+        """Keep a value in place of the one before it; the mark says what it is of."""
+        with self._books:
+            self._kept[key] = (mark, value)
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+
+    @contextmanager
+    def turn(self, key: Hashable) -> Iterator[None]:
+        """Many who want the same at once: the first makes it, the others wait and find it."""
+        lock = self._turns[hash(key) % TURNS]
+        has = lock.acquire(timeout=PATIENCE_S)
+        try:
+            yield
+        finally:
+            if has:
+                lock.release()
+
+
+ANSWERS = Memory(KEPT_ANSWERS)
+_parts = Memory(KEPT_PARTS)
+
+
+def part(name: str, of: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+    """A part of a page, made once of the same things.
+
+    Args:
+        name: of the part.
+        of: all that it depends on: words and numbers by their value, everything else by being the same object.
+    """
+    key = (name, *(x if isinstance(x, Plain) else id(x) for x in of))
+    with _parts.turn(key):
+        found = _parts.recall(key)
+        if found is not None and all(a is b or isinstance(b, Plain) for a, b in zip(found[0], of, strict=True)):
+            return found[1]
+        made = make()
+        _parts.keep(key, of, made)
+        return made
