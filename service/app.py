@@ -11,14 +11,14 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 
-from service import failures
+from service import failures, parameters
 from service.access import oversight, rights, tokens
 from service.access.gate import Gate
 from service.access.headers import SecurityHeaders
 from service.analyses import endpoints as analyses
 from service.artifacts import endpoints as artifacts
 from service.catalogs import endpoints as catalogs
-from service.context import Context
+from service.context import made
 from service.curves import endpoints as curves
 from service.document import DESCRIPTION, document
 from service.ending import Ending
@@ -37,6 +37,7 @@ from service.reports import endpoints as reports
 from service.request_log import RequestLog
 from service.schemas import endpoints as schemas
 from service.settings import Settings
+from service.trials import columns
 from service.trials import endpoints as trials
 from service.workers import endpoints as workers
 from store import migrate
@@ -65,7 +66,7 @@ def create_app(
         docs_url=None,  # its pages load scripts from elsewhere; the document itself is at /openapi.json
         redoc_url=None,
         generate_unique_id_function=operation_id,
-        dependencies=[Depends(rights.enforce)],
+        dependencies=[Depends(rights.enforce), Depends(parameters.refuse_unknown)],
         lifespan=_lifespan(settings, planner, stopping, meters),
     )
     for noun in (
@@ -74,6 +75,7 @@ def create_app(
         verbs,
         exports,
         artifacts,
+        columns,
         trials,
         curves,
         analyses,
@@ -139,7 +141,7 @@ def _lifespan(
             await run_in_threadpool(migrate.check_revision, database)
             ours = planner or _child(settings)
             reaping = Reaping(settings, database, meters.reaped.inc)
-            app.state.context = Context(settings, database, ours, stopping, meters=meters)
+            app.state.context = made(settings, database, ours, stopping, meters)
             ending = Ending(stopping, PLANS_END_S, ours.close)
             reaping.start()
             ending.start()

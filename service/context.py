@@ -1,24 +1,25 @@
 """What endpoints are given: the database, the planner, the limits. One per app, made when it starts."""
 
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Annotated, Self
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from service.access.viewer import LOCAL, Viewer
 from service.analyses.memory import AnswerMemory
 from service.curves.memory import CurveMemory
+from service.jobs.conditions import ConditionMemory
 from service.jobs.memory import FactMemory, JobMemory
 from service.metrics.meters import Meters
-from service.places import Places
+from service.places import Places, Seats
+from service.plan_queue import PlanQueue
 from service.planner import Planner
+from service.rendering import Rendering
 from service.settings import Settings
 from store import overview
 from store.sessions import Database
-
-REPORTS = 16  # that are kept, a few hundred kB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,36 +27,65 @@ class Context:
     """The parts that outlive a request.
 
     Attributes:
+        viewer: who asks; of the application's own, which no request has, nobody in particular.
         stopping: whether the server was told to stop; open event streams end then.
-        rendering: held while a chart is drawn.
+        plans: who waits for the planner.
+        rendering: charts and reports.
         meters: what this process counts of itself.
-        streams: held by each open event stream.
-        exports: held by each file of rows that is being written.
+        streams: held by each open event stream, in the viewer's name.
+        exports: held by each file of rows that is being written, in the viewer's name.
     """
 
     settings: Settings
     database: Database
-    planner: Planner
     stopping: Callable[[], bool]
-    curves: CurveMemory = field(default_factory=CurveMemory)
-    analyses: AnswerMemory = field(default_factory=AnswerMemory)
-    reports: AnswerMemory = field(default_factory=lambda: AnswerMemory(kept=REPORTS))
-    counts: JobMemory[dict[str, int]] = field(default_factory=lambda: JobMemory(overview.counts_of))
-    facts: FactMemory = field(default_factory=FactMemory)
-    rendering: threading.Semaphore = field(init=False)
-    meters: Meters = field(default_factory=Meters)
-    streams: Places = field(init=False)
-    exports: Places = field(init=False)
+    viewer: Viewer
+    plans: PlanQueue
+    rendering: Rendering
+    curves: CurveMemory
+    analyses: AnswerMemory
+    counts: JobMemory[dict[str, int]]
+    facts: FactMemory
+    conditions: ConditionMemory
+    meters: Meters
+    streams: Seats
+    exports: Seats
+    _streams: Places
+    _exports: Places
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "rendering", threading.Semaphore(self.settings.renders))
-        object.__setattr__(self, "streams", Places(self.settings.event_streams))
-        object.__setattr__(self, "exports", Places(self.settings.exports))
+    def seen_by(self, viewer: Viewer) -> Self:
+        """The same parts, in the name of who asks."""
+        return replace(self, viewer=viewer, streams=self._streams.of(viewer), exports=self._exports.of(viewer))
+
+
+def made(
+    settings: Settings, database: Database, planner: Planner, stopping: Callable[[], bool], meters: Meters
+) -> Context:
+    """The context of an application. To be called where its event loop runs."""
+    streams, exports = Places(settings.event_streams), Places(settings.exports)
+    return Context(
+        settings=settings,
+        database=database,
+        stopping=stopping,
+        viewer=LOCAL,
+        plans=PlanQueue(planner, settings.plans_waiting, settings.plan_requests),
+        rendering=Rendering(settings.renders, settings.renders_waiting),
+        curves=CurveMemory(),
+        analyses=AnswerMemory(),
+        counts=JobMemory(overview.counts_of),
+        facts=FactMemory(),
+        conditions=ConditionMemory(),
+        meters=meters,
+        streams=streams.of(LOCAL),
+        exports=exports.of(LOCAL),
+        _streams=streams,
+        _exports=exports,
+    )
 
 
 async def _context(connection: HTTPConnection) -> Context:  # async: it costs no thread
     context: Context = connection.app.state.context
-    return context
+    return context.seen_by(connection.state.viewer)
 
 
 Here = Annotated[Context, Depends(_context)]

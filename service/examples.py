@@ -25,6 +25,7 @@ _POINT: dict[str, Any] = {
     "flop_ratio": 1.0,
     "parameters": 76554,
     "nonzero_parameters": 76554,
+    "training_memory_bytes": 2621440,
 }
 _WIDE: dict[str, Any] = {
     **_POINT,
@@ -35,6 +36,7 @@ _WIDE: dict[str, Any] = {
     "executed_flops": 567296,
     "flop_ratio": 0.9999,
     "parameters": 285194,
+    "training_memory_bytes": 5242880,
 }
 _PLAN: dict[str, Any] = {
     "metric": {"name": "accuracy", "unit": "%", "direction": "maximize"},
@@ -101,6 +103,7 @@ SUMMARY: dict[str, Any] = {
     "labels": {"team": "vision"},
     "created_at": "2026-05-04T09:30:00.125000Z",
     "updated_at": "2026-05-04T09:32:10.500000Z",
+    "started_at": "2026-05-04T09:30:01.500000Z",
     "ended_at": None,
     "archived_at": None,
     "links": {
@@ -117,6 +120,26 @@ SUMMARY: dict[str, Any] = {
 }
 SHOWN_JOB: dict[str, Any] = {
     **SUMMARY,
+    "conditions": [
+        {
+            "type": "planned",
+            "at": "2026-05-04T09:30:00.125000Z",
+            "reason": "planned",
+            "message": "1 of 1 points of the space meet the dense model's FLOPs.",
+        },
+        {
+            "type": "queued",
+            "at": "2026-05-04T09:30:00.125000Z",
+            "reason": "submitted",
+            "message": "A user submitted the job.",
+        },
+        {
+            "type": "running",
+            "at": "2026-05-04T09:30:01.500000Z",
+            "reason": "claimed",
+            "message": "The worker 'desk/1f2e3d4c' took the job.",
+        },
+    ],
     "eta_seconds": 96.5,
     "spent": {"wall_time_s": 130.2, "device_hours": 0.061, "training_flops": 1.41e11},
     "quarantined": [],

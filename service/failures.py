@@ -161,7 +161,10 @@ async def quota_exceeded(_: Request, error: Exception) -> Response:
 
 
 async def wrong_revision(_: Request, error: Exception) -> Response:
-    return problems.response("wrong-revision", str(error))
+    """What it says names the database and its revisions: that is the operator's, and this answer anybody's."""
+    log.error("%s", error)
+    sentence = "The database is not at this program's revision; the service's log has the command that puts it right."
+    return problems.response("wrong-revision", sentence)
 
 
 async def planner_unavailable(_: Request, error: Exception) -> Response:

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,11 +16,12 @@ from sparseift.records import digest
 Row = TypeVar("Row")
 
 LONGEST = 500  # rows of a page
+LONGEST_TOKEN = 2048  # characters: names of workers and slots have up to 200, of up to 4 bytes each
 
 Limit = Annotated[int, Query(ge=1, le=LONGEST, description="Rows of a page.")]
 PageToken = Annotated[
     str | None,
-    Query(max_length=256, description="`next_page_token` of the page before; none for the first page."),
+    Query(max_length=LONGEST_TOKEN, description="`next_page_token` of the page before; none for the first page."),
 ]
 
 
@@ -62,14 +62,14 @@ class Listing:
 
     def token(self, place: Sequence[int | float | str]) -> str:
         """The token that continues after the row whose keys have these values."""
-        text = json.dumps([self.kind, self._mark(), *place], separators=(",", ":"), allow_nan=False)
+        text = json.dumps([self.kind, self._mark(), *place], separators=(",", ":"), allow_nan=False, ensure_ascii=False)
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     def place(self, given: str | None, shape: Sequence[type | str]) -> tuple[Any, ...] | None:
         """The values in a token; None for no token.
 
         Args:
-            shape: of each value: `int` (64 bits), `float`, or the pattern of a text.
+            shape: of each value: `int` (of 32 bits, as the columns are), `float`, or the pattern of a text.
 
         Raises:
             Refused: a token that this list never gave.
@@ -89,23 +89,30 @@ class Listing:
                 "this token continues the list with another sort or other filters; ask with those, or start again "
                 "without one.",
             )
-        values = found[2:]
-        if len(values) != len(shape) or not all(map(_fits, values, shape)):
+        values = tuple(map(_read, found[2:], shape))
+        if len(found) != 2 + len(shape) or None in values:
             raise invalid("page_token", "this list never gave this token; start again without one.")
-        return tuple(values)
+        return values
 
     def _mark(self) -> str:
         return digest(dict(self.asked), 12)
 
 
-def _fits(value: object, kind: type | str) -> bool:
+def _read(value: object, kind: type | str) -> Any:
+    """The value as the database compares it; None: no row has such a key."""
     if isinstance(kind, str):
-        return isinstance(value, str) and re.fullmatch(kind, value, re.ASCII) is not None
-    if isinstance(value, bool):
-        return False
+        return value if isinstance(value, str) and re.fullmatch(kind, value, re.ASCII) and _is_unicode(value) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
     if kind is int:
-        return isinstance(value, int) and abs(value) < 2**63
-    return isinstance(value, int | float) and abs(value) < 2**1000 and math.isfinite(value)
+        return value if isinstance(value, int) and abs(value) < 2**31 else None
+    # a whole number in a token is one too, but to a database driver an integer may be too large
+    return float(value) if abs(value) < 2**1000 else None
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether it can be written: JSON can spell halves of characters."""
+    return not any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def cut(rows: Sequence[Row], limit: int) -> tuple[Sequence[Row], Row | None]:

@@ -38,6 +38,10 @@ class Planner(Protocol):
         """
         ...
 
+    def known(self, spec: JobSpec) -> Plan | None:
+        """The plan, where it needs no solving; None: ask for it. Returns at once."""
+        ...
+
     def close(self) -> None:
         """Let go of what it holds."""
         ...
@@ -84,9 +88,9 @@ class ChildPlanner:
         """As `Planner.plan`."""
         key = planning_key(spec)
         with self._books:
-            if key in self._plans:
-                self._plans.move_to_end(key)
-                return self._plans[key]
+            known = self._recall(key)
+            if known is not None:
+                return known
             future = self._under_way.get(key)
             mine = future is None
             if future is None:
@@ -95,7 +99,18 @@ class ChildPlanner:
                 future = self._under_way[key] = Future()
         if mine:
             self._solve(key, spec, future)
-        return future.result()
+        longest_s = (1 + TRIES) * self._timeout_s  # for its turn, and for each try: what the one that solves it has
+        try:
+            return future.result(longest_s)
+        except TimeoutError as error:
+            if future.done():
+                raise  # the solver's own
+            raise PlannerUnavailable(f"The plan did not come within {longest_s:g} s.") from error
+
+    def known(self, spec: JobSpec) -> Plan | None:
+        """As `Planner.known`."""
+        with self._books:
+            return self._recall(planning_key(spec))
 
     def close(self) -> None:
         """End the child; a planning under way ends with PlannerUnavailable."""
@@ -105,6 +120,11 @@ class ChildPlanner:
             child.kill()
             child.wait()
             _close_pipes(child)
+
+    def _recall(self, key: str) -> Plan | None:
+        if key in self._plans:
+            self._plans.move_to_end(key)
+        return self._plans.get(key)
 
     def _solve(self, key: str, spec: JobSpec, future: "Future[Plan]") -> None:
         try:

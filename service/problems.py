@@ -41,7 +41,8 @@ CODES: dict[str, tuple[int, str]] = {
     "database-unavailable": (503, "The database cannot be reached"),
     "wrong-revision": (503, "The database is at another revision"),
     "planner-unavailable": (503, "The planner did not answer"),
-    "too-many-streams": (503, "Too many event streams are open"),
+    "renderer-busy": (503, "Too many drawings are waited for"),
+    "too-many-streams": (503, "Too many streams, logs or exports are open"),
 }
 
 

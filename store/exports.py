@@ -91,7 +91,7 @@ def trials(session: Session, job_id: str, metric: Mapping[str, str]) -> Iterator
     query = query.where(Trial.job_id == job_id).order_by(Trial.number)
     tail = tuple(metric[name] for name in OF_METRIC)
     for batch in _batches(session, query):
-        yield [(job_id, *row[:-1], *_flat(row[-1]), *tail) for row in batch]
+        yield [(job_id, *row[:-1], *flat(row[-1]), *tail) for row in batch]
 
 
 def reports(session: Session, job_id: str, metric: Mapping[str, str]) -> Iterator[list[Row]]:
@@ -123,7 +123,8 @@ def reports(session: Session, job_id: str, metric: Mapping[str, str]) -> Iterato
         yield [(job_id, *row, *tail) for row in batch]
 
 
-def _flat(configuration: Mapping[str, Any]) -> tuple[Any, ...]:
+def flat(configuration: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The values of "nominal_sparsity", "flop_multiple" and `OF_SCHEDULE`."""
     schedule = configuration.get("schedule") or {}
     head = configuration["nominal_sparsity"], configuration.get("flop_multiple", 1.0)
     return *head, *(schedule.get(name) for name in OF_SCHEDULE)

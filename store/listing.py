@@ -64,6 +64,12 @@ def place(job: Job, sort: str) -> Place:
     }[sort]
 
 
+def by_key(session: Session, project: str, idempotency_key: str) -> str | None:
+    """The id of the job that a project's Idempotency-Key has made; None: there is none."""
+    query = select(Job.id).where(Job.project == project, Job.idempotency_key == idempotency_key)
+    return session.scalars(query).one_or_none()
+
+
 def started_from(session: Session, job_id: str, states: Sequence[str]) -> list[str]:
     """The jobs in these states whose searches start from that one."""
     query = select(Job.id).where(Job.state.in_(states), _holds("start_from", job_id)).order_by(Job.id)

@@ -7,6 +7,10 @@ from sqlalchemy.orm import Session
 
 from store.tables import Attempt, Event, Job, Trial
 
+MILESTONES = (
+    "job.queued", "job.running", "job.paused", "job.stopping", "job.succeeded", "job.failed", "job.cancelled",
+    "job.extended", "job.search_closed",
+)  # fmt: skip
 RECENT = 101  # trials that an estimate of a trial's time rests on
 
 
@@ -37,6 +41,14 @@ def recent_seconds(session: Session, job_id: str) -> list[float]:
 def attempts_of(session: Session, trial_id: int) -> list[Attempt]:
     """A trial's attempts, first to last."""
     return list(session.scalars(select(Attempt).where(Attempt.trial_id == trial_id).order_by(Attempt.number)))
+
+
+def milestones(session: Session, job_id: str, after: int) -> list[Event]:
+    """The events of a job after an id that tell what became of it as a whole, in order; not those of its trials, nor
+    which worker drives it.
+    """
+    query = select(Event).where(Event.job_id == job_id, Event.id > after, Event.kind.in_(MILESTONES))
+    return list(session.scalars(query.order_by(Event.id)))
 
 
 def last_event(session: Session, job_id: str) -> int:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from sparseift.errors import InvalidValue
 from store.clock import now
 from store.errors import QuotaExceeded
-from store.rows import insert_unless_exists
+from store.rows import upsert
 from store.spending import device_share, ended_s
 from store.tables import Attempt, Job, Quota, Trial
 
@@ -71,15 +71,21 @@ def put(
     for name, limit in limits.items():
         if limit is not None and not limit >= 0:
             raise InvalidValue(f"A quota's {name} cannot be {limit:g}; it must be at least 0.")
-    session.execute(delete(Quota).where(Quota.kind == kind, Quota.subject == subject))
-    if any(limit is not None for limit in limits.values()):
-        values = {"kind": kind, "subject": subject, **limits}
-        session.execute(insert_unless_exists(session, Quota, ["kind", "subject"]).values(values))
+    if all(limit is None for limit in limits.values()):
+        session.execute(delete(Quota).where(Quota.kind == kind, Quota.subject == subject))
+        return
+    values = {"kind": kind, "subject": subject, **limits}
+    session.execute(upsert(session, Quota, values, ["kind", "subject"], limits))
 
 
-def get(session: Session, kind: str, subject: str) -> Quota:
-    """A quota; one without limits where none was set."""
-    found = session.scalars(select(Quota).where(Quota.kind == kind, Quota.subject == subject)).one_or_none()
+def get(session: Session, kind: str, subject: str, *, lock: bool = False) -> Quota:
+    """A quota; one without limits where none was set.
+
+    Args:
+        lock: its row, where there is one, until the commit.
+    """
+    query = select(Quota).where(Quota.kind == kind, Quota.subject == subject)
+    found = session.scalars(query.with_for_update() if lock else query).one_or_none()
     return found or Quota(kind=kind, subject=subject, active_jobs=None, device_hours=None, running_jobs=None)
 
 

@@ -26,7 +26,7 @@ class Wanted:
 
     Attributes:
         states, kinds: any of these.
-        family: of this one.
+        family: of this one. configuration: of the one with this key.
         min_sparsity, max_sparsity: inclusive, of masked weights.
     """
 
@@ -35,6 +35,7 @@ class Wanted:
     family: str | None = None
     min_sparsity: float | None = None
     max_sparsity: float | None = None
+    configuration: str | None = None
 
 
 def page(
@@ -56,6 +57,8 @@ def page(
         query = query.where(Trial.kind.in_(wanted.kinds))
     if wanted.family is not None:
         query = query.where(Trial.family == wanted.family)
+    if wanted.configuration is not None:
+        query = query.where(Trial.configuration_key == wanted.configuration)
     if wanted.min_sparsity is not None:
         query = query.where(Trial.sparsity >= wanted.min_sparsity)
     if wanted.max_sparsity is not None:

@@ -3,12 +3,15 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Response
+from sqlalchemy.orm import Session
 
-from service import pages, problems
+from service import pages, preconditions, problems
 from service.access.schemas import AuditPage, AuditView, Kind, QuotaBody, QuotaPage, QuotaView
 from service.access.viewer import Seen, Viewer
 from service.context import Here
+from service.preconditions import ETAG, IfMatch
 from service.times import utc
+from sparseift.records import digest
 from store import audit, quotas, tokens
 from store.tables import Quota
 
@@ -68,20 +71,51 @@ def list_quotas(here: Here, asks: Seen, limit: pages.Limit = 100, page_token: pa
     return QuotaPage(items=[view(row) for row in found], next_page_token=token)
 
 
+@router.get(
+    "/quotas/{kind}/{subject}",
+    response_model=QuotaView,
+    summary="Show a quota",
+    responses={**problems.documented("not-found", "other-project"), 200: {"headers": ETAG}},
+)
+def show_quota(here: Here, asks: Seen, kind: OfKind, subject: Subject, response: Response) -> QuotaView:
+    """Where none was set, nothing is limited. Its `ETag` is what `If-Match` of a change takes."""
+    _operator(asks)
+    with here.database.read() as session:
+        found = view(quotas.get(session, kind, subject))
+    response.headers["ETag"] = etag(found)
+    return found
+
+
 @router.put(
     "/quotas/{kind}/{subject}",
     response_model=QuotaView,
     summary="Set a quota",
-    responses=problems.documented("not-found", "invalid-request", "malformed-body", "body-too-large", "other-project"),
+    responses={
+        **problems.documented(
+            "not-found", "invalid-request", "malformed-body", "body-too-large", "other-project", "stale-etag"
+        ),
+        200: {"headers": ETAG},
+    },
 )
-def put_quota(here: Here, asks: Seen, kind: OfKind, subject: Subject, body: Annotated[QuotaBody, Body()]) -> QuotaView:
+def put_quota(
+    here: Here,
+    asks: Seen,
+    kind: OfKind,
+    subject: Subject,
+    response: Response,
+    body: Annotated[QuotaBody, Body()],
+    if_match: IfMatch = None,
+) -> QuotaView:
     """In place of the one before; null limits nothing. It holds from the next job on: what runs goes on."""
     _operator(asks)
     with here.database.write() as session:
         if kind == "token":
             tokens.get(session, subject)
+        _require_match(session, kind, subject, if_match)
         quotas.put(session, kind, subject, body.active_jobs, body.device_hours, body.running_jobs)
-    return QuotaView(kind=kind, subject=subject, **body.model_dump())
+    put = QuotaView(kind=kind, subject=subject, **body.model_dump())
+    response.headers["ETag"] = etag(put)
+    return put
 
 
 @router.delete(
@@ -89,12 +123,13 @@ def put_quota(here: Here, asks: Seen, kind: OfKind, subject: Subject, body: Anno
     status_code=204,
     response_class=Response,
     summary="Take a quota away",
-    responses=problems.documented("not-found", "other-project"),
+    responses=problems.documented("not-found", "other-project", "stale-etag"),
 )
-def delete_quota(here: Here, asks: Seen, kind: OfKind, subject: Subject) -> Response:
+def delete_quota(here: Here, asks: Seen, kind: OfKind, subject: Subject, if_match: IfMatch = None) -> Response:
     """Without one nothing is limited; where there was none, nothing changes."""
     _operator(asks)
     with here.database.write() as session:
+        _require_match(session, kind, subject, if_match)
         quotas.put(session, kind, subject, None, None)
     return Response(status_code=204)
 
@@ -109,6 +144,16 @@ def view(row: Quota) -> QuotaView:
         device_hours=row.device_hours,
         running_jobs=row.running_jobs,
     )
+
+
+def etag(quota: QuotaView) -> str:
+    """Names a quota's limits."""
+    return f'"{digest(quota.model_dump(), 24)}"'
+
+
+def _require_match(session: Session, kind: str, subject: str, if_match: str | None) -> None:
+    if if_match is not None:
+        preconditions.require(if_match, etag(view(quotas.get(session, kind, subject, lock=True))), "quota")
 
 
 def _operator(asks: Viewer) -> None:

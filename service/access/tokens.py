@@ -39,7 +39,10 @@ def fields(row: Token) -> dict[str, Any]:
     status_code=201,
     response_model=NewToken,
     summary="Make a token",
-    responses=problems.documented("invalid-request", "malformed-body", "body-too-large", "other-project"),
+    responses={
+        **problems.documented("invalid-request", "malformed-body", "body-too-large", "other-project"),
+        201: {"headers": {"Location": {"description": "The token's address.", "schema": {"type": "string"}}}},
+    },
 )
 def create_token(here: Here, asks: Seen, response: Response, body: Annotated[TokenBody, Body()]) -> NewToken:
     """Its secret is in this answer alone. An admin of one project makes tokens for that project."""

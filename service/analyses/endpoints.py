@@ -12,6 +12,7 @@ from service.analyses.memory import Answer, named, written
 from service.analyses.schemas import (
     ComparisonsView,
     CostName,
+    EnvironmentsView,
     EquivalenceView,
     ImportanceView,
     LedgerView,
@@ -21,7 +22,7 @@ from service.analyses.schemas import (
 from service.context import Here
 from service.curves.endpoints import IfNoneMatch, holds
 from service.identifiers import JobId
-from store import jobs, overview
+from store import jobs, overview, runs
 from store.tables import Job
 
 if TYPE_CHECKING:
@@ -148,6 +149,25 @@ def show_smooth(here: Here, job: JobId, if_none_match: IfNoneMatch = None) -> Re
 def show_importance(here: Here, job: JobId, if_none_match: IfNoneMatch = None) -> Response:
     """Importances of parameters, schedule effects at fixed sparsity, and masks' churn and ITOP against the metric."""
     return _asked(here, job, ("importance",), reading.read_importance, if_none_match)
+
+
+@router.get(
+    "/environments",
+    response_model=EnvironmentsView,
+    summary="In what the job's attempts ran",
+    responses=_documented(),
+)
+def show_environments(here: Here, job: JobId, if_none_match: IfNoneMatch = None) -> Response:
+    """Versions, platform, device and commit as each attempt recorded them, those of most attempts first."""
+    with here.database.read() as session:
+        jobs.get(session, job)
+
+        def fresh() -> bytes:
+            found = runs.environments(session, job)
+            return written({"items": [{"facts": dict(e.facts), "attempts": e.attempts} for e in found]})
+
+        answer = here.analyses.get((job, "environments"), overview.last_event(session, job), fresh)
+    return _response(answer, if_none_match)
 
 
 @router.get("/ledger", response_model=LedgerView, summary="Where the compute went", responses=_documented())

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from analysis.importance import ImportanceAnswer
     from analysis.measurement import Cost
     from analysis.pareto import ParetoAnswer
-    from analysis.points import CurvePoint
     from analysis.smooth import SmoothAnswer
     from analysis.spending import Ledger
 
@@ -45,11 +44,12 @@ def read_comparison(curve: "Curve", keys: Sequence[str], reference: str) -> "Com
 
 
 def read_equivalence(session: Session, job: Job, curve: "Curve") -> "EquivalenceAnswer":
-    """Dense scaling, and which dense model each family's best equals."""
-    from analysis.equivalence import dense_sizes, equivalence
+    """Dense scaling, and which dense model each confirmed configuration equals, or a family's provisional best."""
+    from analysis.equivalence import dense_sizes
+    from analysis.ladder import equivalents
 
     sizes = dense_sizes(curves.measurements(session, job.id))
-    return equivalence(sizes, _bests(curve), curve.metric)
+    return equivalents(sizes, curve.points, curve.best, curve.metric)
 
 
 def read_pareto(session: Session, job: Job, curve: "Curve", cost: "Cost") -> "ParetoAnswer":
@@ -105,7 +105,3 @@ def read_ledger(session: Session, job: Job) -> "Ledger":
         batch_size=plan.batch_size,
         dense_training_flops=plan.dense_training_flops,
     )
-
-
-def _bests(curve: "Curve") -> list["CurvePoint"]:
-    return [best.point for best in curve.best]

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from service.curves.schemas import Strict
+from service.curves.schemas import MultiplierView, Strict
 from service.jobs.schemas import MetricView
 
 CostName = Literal["forward_flops", "executed_flops", "training_flops", "parameters", "nonzero_parameters", "seconds"]
@@ -65,20 +65,6 @@ class DenseSizeView(Strict):
     runs: dict[str, float] = Field(description="Validation metric by seed.")
 
 
-class MultiplierView(Strict):
-    """The dense-equivalent multiplier of one family's best."""
-
-    key: str
-    family: str
-    sparsity: float
-    confirmed: bool
-    value: float | None = Field(description="A dense model of so many times the FLOPs is as good; null with a reason.")
-    low: float | None = Field(description="Null where this end lies beyond the dense models that were trained.")
-    high: float | None
-    reason: Literal["", "too_few_dense_sizes", "not_monotone", "no_noise", "below_range", "above_range", "not_iso_flop"]
-    message: str
-
-
 class EquivalenceView(Strict):
     """Dense scaling and what sparse points equal on it."""
 
@@ -88,8 +74,10 @@ class EquivalenceView(Strict):
     gain_per_doubling: float | None
     is_monotone: bool
     lack_of_fit: float | None = Field(description="p-value: small where the curve misses the sizes.")
-    multipliers: list[MultiplierView]
-    intervals: int = Field(description="How many multipliers' intervals hold together.")
+    multipliers: list[MultiplierView] = Field(
+        description="Of every confirmed configuration, the families' bests first; then of provisional bests."
+    )
+    intervals: int = Field(description="How many multipliers' intervals hold together: the confirmed ones' where any.")
     residual_sd: float | None
     degrees: int
 
@@ -217,3 +205,16 @@ class LedgerView(Strict):
     by_family: list[EntryView]
     dense_runs: float = Field(description="The total in trainings of the dense baseline.")
     result_share: float | None
+
+
+class EnvironmentView(Strict):
+    """What some attempts ran in."""
+
+    facts: dict[str, str] = Field(description="By name; what is not known is left out.")
+    attempts: int
+
+
+class EnvironmentsView(Strict):
+    """What a job's attempts ran in, by how many."""
+
+    items: list[EnvironmentView]

@@ -12,13 +12,15 @@ from typing import Literal
 from service.problems import Refused
 from store.tables import Attempt, Checkpoint
 
-Kind = Literal["tensors", "state", "log"]
+Kind = Literal["tensors", "state", "log", "layers"]
 KINDS: dict[str, Kind] = {".safetensors": "tensors", ".json": "state", ".log": "log"}
 MEDIA_TYPES: dict[Kind, str] = {
     "tensors": "application/octet-stream",
     "state": "application/json",
     "log": "text/plain; charset=utf-8",
+    "layers": "application/json",
 }
+LAYERS = "layers.json"  # that a run leaves beside its log (`sparseift.training.layers`)
 CHECKPOINT_FILES = ("tensors.safetensors", "state.json")
 LONGEST_STATE = 64 * 2**20  # bytes of a state that is read for the digest in it
 
@@ -64,9 +66,12 @@ def root_of(artifacts: Path | None) -> Path:
 
 
 def found(root: Path, attempts: Sequence[Attempt], checkpoints: Sequence[Checkpoint]) -> Iterator[Artifact]:
-    """The trial's files that are there, by attempt, its log first, then its checkpoints by step."""
+    """The trial's files that are there, by attempt, its log first, its layers, then its checkpoints by step."""
     for attempt in attempts:
         yield from _seen(root, attempt, attempt.log_path, f"attempt-{attempt.number}", None, None)
+        if attempt.log_path:
+            table = str(PurePosixPath(attempt.log_path).with_name(LAYERS))
+            yield from _seen(root, attempt, table, f"attempt-{attempt.number}", None, None)
         for saved in sorted((c for c in checkpoints if c.attempt_id == attempt.id), key=lambda c: c.step):
             folder = PurePosixPath(saved.path)
             beside = f"attempt-{attempt.number}/{folder.name}"
@@ -78,7 +83,8 @@ def found(root: Path, attempts: Sequence[Attempt], checkpoints: Sequence[Checkpo
 def _seen(
     root: Path, attempt: Attempt, relative: str, beside: str, step: int | None, digest: str | None
 ) -> Iterator[Artifact]:
-    kind = KINDS.get(PurePosixPath(relative).suffix)
+    file = PurePosixPath(relative)
+    kind = "layers" if file.name == LAYERS else KINDS.get(file.suffix)
     path = inside(root, relative)
     if kind is None or path is None:
         return

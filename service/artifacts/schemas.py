@@ -10,8 +10,9 @@ class ArtifactView(BaseModel):
     """A file of a trial."""
 
     name: str = Field(description="Unique in its trial; part of its address.")
-    kind: Literal["tensors", "state", "log"] = Field(
-        description="`tensors` (safetensors) and `state` (JSON) of a checkpoint, or an attempt's output."
+    kind: Literal["tensors", "state", "log", "layers"] = Field(
+        description="`tensors` (safetensors) and `state` (JSON) of a checkpoint, an attempt's output, or what its "
+        "layers are (JSON: name, shape, weights, active ones, FLOPs)."
     )
     bytes: int
     attempt: int

@@ -1,13 +1,18 @@
 """/v1/jobs/{job}/curve and /best: the answer, as numbers or as a chart."""
 
+from functools import partial
 from typing import Annotated, Literal, get_args
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from pydantic_core import to_json
 
 from service import negotiation, problems
-from service.context import Here
-from service.curves import drawing
+from service.context import Context, Here
+from service.curves.drawing import draw
+from service.curves.memory import KeptCurve
 from service.curves.schemas import Answer, CurveView
+from service.curves.thinning import thinned
 from service.identifiers import JobId
 from store import jobs
 
@@ -31,6 +36,15 @@ IfNoneMatch = Annotated[str | None, Header(max_length=1024, description="An ETag
 FormatChoice = Annotated[
     Format | None, Query(alias="format", description="Goes before the `Accept` header; json where neither is given.")
 ]
+Thin = Annotated[
+    int | None,
+    Query(
+        ge=0,
+        le=100_000,
+        description="Of json: so many points of each family, those on the most seeds and then the latest, beside all "
+        "that lead at their sparsity, are best, confirmed, or not at dense's FLOPs. By default all.",
+    ),
+]
 ThemeChoice = Annotated[Theme, Query(description="Of svg and png; an html page follows its reader's.")]
 
 
@@ -39,9 +53,7 @@ ThemeChoice = Annotated[Theme, Query(description="Of svg and png; an html page f
 )
 def show_best(here: Here, job: JobId) -> Response:
     """Confirmed where fresh seeds have run, else provisional; always with seeds and interval."""
-    with here.database.read() as session:
-        kept = here.curves.get(session, jobs.get(session, job))
-    return Response(kept.answer, media_type="application/json")
+    return Response(_kept(here, job).answer, media_type="application/json")
 
 
 @router.get(
@@ -49,7 +61,7 @@ def show_best(here: Here, job: JobId) -> Response:
     response_model=CurveView,
     summary="The iso-FLOP curve, as numbers or as a chart",
     responses={
-        **problems.documented("not-found", "invalid-request", "not-acceptable"),
+        **problems.documented("not-found", "invalid-request", "not-acceptable", "renderer-busy"),
         200: {
             "description": "The curve. Charts are whole: they load nothing from anywhere.",
             "headers": {"ETag": {"description": "Changes when the curve does.", "schema": {"type": "string"}}},
@@ -58,29 +70,42 @@ def show_best(here: Here, job: JobId) -> Response:
         304: {"description": "The curve is still the one of `If-None-Match`."},
     },
 )
-def show_curve(
+async def show_curve(
     here: Here,
     request: Request,
     job: JobId,
     form: FormatChoice = None,
     theme: ThemeChoice = "light",
+    thin: Thin = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Points of every family against sparsity at dense's FLOPs, with 95 % intervals over seeds."""
     wanted = form or MEDIA_TYPES[negotiation.choose(request.headers.get("accept"), list(MEDIA_TYPES))]
-    with here.database.read() as session:
-        kept = here.curves.get(session, jobs.get(session, job))
-    etag = f'"{kept.digest}-{wanted}-{theme}"'
+    kept = await run_in_threadpool(_kept, here, job)
+    share = "" if thin is None else f"-{thin}"
+    etag = f'"{kept.digest}-{wanted}-{theme}{share}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept"}
     if holds(if_none_match, etag):
         return Response(status_code=304, headers=headers)
-    content = kept.text if wanted == "json" else drawing.draw(kept.curve, wanted, theme, etag, here.rendering)
+    if wanted == "json":
+        content = kept.text if thin is None else await run_in_threadpool(_thinned, kept, thin)
+    else:
+        content = await here.rendering.draw(etag, here.viewer, partial(draw, kept.curve, wanted, theme))
     name = next(name for name, short in MEDIA_TYPES.items() if short == wanted)
     if wanted in ("html", "svg"):
         headers["Content-Security-Policy"] = POLICY
     if wanted != "json":
         headers["Content-Disposition"] = f'inline; filename="{job}.{wanted}"'
     return Response(content, media_type=name, headers=headers)
+
+
+def _kept(here: Context, job: str) -> KeptCurve:
+    with here.database.read() as session:
+        return here.curves.get(session, jobs.get(session, job))
+
+
+def _thinned(kept: KeptCurve, thin: int) -> bytes:
+    return kept.with_points(to_json(thinned(kept.curve.points, thin)))
 
 
 def holds(if_none_match: str | None, etag: str) -> bool:

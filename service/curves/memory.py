@@ -45,7 +45,11 @@ class KeptCurve:
     @property
     def text(self) -> bytes:
         """The curve's JSON."""
-        return self.answer[:-1] + b',"points":' + self.points + b"}"
+        return self.with_points(self.points)
+
+    def with_points(self, points: bytes) -> bytes:
+        """The curve's JSON with these points, a JSON array, in place of its own."""
+        return self.answer[:-1] + b',"points":' + points + b"}"
 
 
 @dataclass(frozen=True, slots=True)

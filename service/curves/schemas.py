@@ -65,6 +65,34 @@ class FamilyBestView(Strict):
     tied_with: list[str]
 
 
+class DenseRungView(Strict):
+    """A larger dense model."""
+
+    flop_multiple: float = Field(description="Forward FLOPs over the baseline's, as counted.")
+    mean: float
+    low: float | None
+    high: float | None
+    seeds: list[int]
+    values: list[float]
+    gain: DifferenceView | None = Field(
+        description="Of the best family of all over this model, positive when better; null while it is provisional."
+    )
+
+
+class MultiplierView(Strict):
+    """The dense-equivalent multiplier of one sparse configuration."""
+
+    key: str
+    family: str
+    sparsity: float
+    confirmed: bool
+    value: float | None = Field(description="A dense model of so many times the FLOPs is as good; null with a reason.")
+    low: float | None = Field(description="Null where this end lies beyond the dense models that were trained.")
+    high: float | None
+    reason: Literal["", "too_few_dense_sizes", "not_monotone", "no_noise", "below_range", "above_range", "not_iso_flop"]
+    message: str
+
+
 class Answer(Strict):
     """What is known so far, without the points."""
 
@@ -81,6 +109,10 @@ class Answer(Strict):
     planned_levels: list[float] = Field(description="Sparsities of the plan's feasible points, rising.")
     dense_training_flops: float
     provenance: dict[str, str]
+    ladder: list[DenseRungView] = Field(description="The larger dense models, smallest first.")
+    multiplier: MultiplierView | None = Field(
+        description="What the best family of all equals; null while it is provisional, or without a ladder."
+    )
 
 
 class CurveView(Answer):

@@ -17,7 +17,7 @@ from service.events.stream import messages
 from service.examples import EVENT
 from service.identifiers import JobId
 from service.jobs.progress import TERMINAL
-from service.places import Places
+from service.places import Seats
 from service.times import utc
 from store import events, jobs
 from store.errors import NotFound
@@ -38,7 +38,7 @@ LastEventId = Annotated[
 class Held(StreamingResponse):
     """A stream that gives its place back however it ends: a background task would not run for a client that left."""
 
-    def __init__(self, text: AsyncIterator[str], places: Places, media_type: str = STREAM) -> None:
+    def __init__(self, text: AsyncIterator[str], places: Seats, media_type: str = STREAM) -> None:
         super().__init__(text, media_type=media_type)
         self._places = places
 
@@ -118,7 +118,7 @@ def take_place(here: Context) -> None:
     if not here.streams.acquire():
         raise problems.Refused(
             "too-many-streams",
-            f"{here.settings.event_streams} event streams are open already; ask for pages instead, or try again.",
+            "As many streams as may be are open already, or your share of them; ask for pages instead, or try again.",
         )
 
 

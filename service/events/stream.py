@@ -4,6 +4,7 @@ A stream waits without holding a thread or a connection of the database: only th
 """
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Callable
 
@@ -19,7 +20,9 @@ Look = Callable[[int, int], tuple[list[EventView], str | None]]
 
 def message(event: EventView) -> str:
     """One event as the stream carries it; its id comes back as `Last-Event-ID` when a client reconnects."""
-    return f"id: {event.id}\nevent: {event.kind}\ndata: {event.model_dump_json()}\n\n"
+    # ASCII: a reader that also ends lines at U+0085 or U+2028, as many do, would cut a message there.
+    data = json.dumps(event.model_dump(mode="json"), separators=(",", ":"))
+    return f"id: {event.id}\nevent: {event.kind}\ndata: {data}\n\n"
 
 
 async def messages(look: Look, after: int, settings: Settings, stopping: Callable[[], bool]) -> AsyncIterator[str]:

@@ -60,7 +60,7 @@ def exported(
         metric = jobs.get(session, job_id).plan["metric"]
     if not here.exports.acquire():
         raise problems.Refused(
-            "too-many-streams", f"{here.settings.exports} exports are being written already; try again."
+            "too-many-streams", "As many exports as may be are being written already, or your share of them; try again."
         )
 
     def text() -> Iterator[bytes]:
@@ -68,4 +68,4 @@ def exported(
             yield from write(columns, rows(session, job_id, metric))
 
     headers = {"Content-Disposition": f'attachment; filename="{job_id}-{noun}.{form}"'}
-    return Held(text(), here.exports, formats.MEDIA_TYPES[form], headers)
+    return Held(text(), here.exports, formats.MEDIA_TYPES[form], headers, here.settings.export_s)

@@ -15,7 +15,7 @@ from service.access.viewer import Seen, Viewer
 from service.context import Context, Here
 from service.identifiers import JOB_ID
 from service.jobs.bodies import Body as RequestBody
-from service.jobs.schemas import Distinct, Priority
+from service.jobs.job_body import Distinct, Priority
 from store import archive, verbs
 from store.errors import NotFound, StateConflict
 

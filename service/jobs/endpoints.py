@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Header, Query, Response
+from fastapi import APIRouter, Body, Query, Response
 
 from service import pages, problems
 from service.access.viewer import Seen
@@ -10,9 +10,11 @@ from service.context import Here
 from service.examples import DEMO_JOB, DRY_RUN, SMALLEST_JOB
 from service.identifiers import JOB_ID, JobId
 from service.jobs import showing, views
+from service.jobs.job_body import JobBody
 from service.jobs.labels import LABEL_FILTER, JobPatch, wanted_labels
-from service.jobs.schemas import DryRun, JobBody, JobPage, JobState, JobView
-from service.jobs.submission import DryRunFlag, Key, submit
+from service.jobs.schemas import DryRun, JobPage, JobState, JobView
+from service.jobs.submission import CREATED, DryRunFlag, Key, submit
+from service.preconditions import ETAG, IfMatch
 from store import archive, labels, listing, rows
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -21,10 +23,10 @@ EXAMPLES: Any = {
     "demo": {"summary": "Four families on CIFAR-10", "value": DEMO_JOB},
     "smallest": {"summary": "Everything by default", "value": SMALLEST_JOB},
 }
-ETAG: Any = {"ETag": {"description": "Names what `PATCH` may change.", "schema": {"type": "string"}}}
 SUBMIT_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A dry run's plan, or the job that this Idempotency-Key has made before.",
+        "headers": CREATED,
         "model": JobView | DryRun,
         "content": {
             "application/json": {
@@ -32,9 +34,7 @@ SUBMIT_RESPONSES: dict[int | str, dict[str, Any]] = {
             }
         },
     },
-    201: {
-        "headers": {"Location": {"description": "The job's address.", "schema": {"type": "string"}}, **ETAG},
-    },
+    201: {"headers": CREATED},
 }
 PATCHES: Any = {
     "labels": {"summary": "Put one label on, take one off", "value": {"labels": {"team": "vision", "draft": None}}},
@@ -49,9 +49,6 @@ SHAPES: dict[Sort, tuple[type | str, ...]] = {  # of a place in each of `listing
 }
 ARCHIVED = {"false": False, "true": True, "any": None}
 CatalogName = Annotated[str | None, Query(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="Of this one alone.")]
-IfMatch = Annotated[
-    str | None, Header(max_length=1024, description="An ETag of before: nothing is changed where it holds no more.")
-]
 
 
 @router.post(
@@ -75,7 +72,7 @@ IfMatch = Annotated[
         **SUBMIT_RESPONSES,
     },
 )
-def submit_job(
+async def submit_job(
     here: Here,
     viewer: Seen,
     response: Response,
@@ -88,7 +85,7 @@ def submit_job(
     The space is refused as a whole only where no family can meet the FLOPs at any sparsity of it; single
     infeasible points are recorded with their reasons and cost no budget.
     """
-    return submit(here, viewer, response, body, dry_run=dry_run, key=idempotency_key)
+    return await submit(here, viewer, response, body, dry_run=dry_run, key=idempotency_key)
 
 
 @router.get("", response_model=JobPage, summary="List jobs", responses=problems.documented("invalid-request"))
@@ -165,12 +162,9 @@ def change_job(
     that the job had when it was submitted. With `If-Match`, two people who edit notice each other.
     """
     with here.database.write() as session:
+        showing.require_match(session, job, if_match)
         row = rows.lock_job(session, job)
         labelled = labels.of(session, [job])[job]
-        if if_match is not None and not matches(if_match, showing.etag(row, labelled)):
-            raise problems.Refused(
-                "stale-etag", "Somebody has changed the job since: read it again, then decide.", state=row.state
-            )
         labels.change(session, job, name=patch.new_name(row), labels=patch.new_labels(labelled))
     return showing.shown(here, job, response)
 
@@ -180,16 +174,12 @@ def change_job(
     status_code=204,
     response_class=Response,
     summary="Delete a job",
-    responses=problems.documented("not-found", "state-conflict", "invalid-request"),
+    responses=problems.documented("not-found", "state-conflict", "invalid-request", "stale-etag"),
 )
-def delete_job(here: Here, job: JobId) -> None:
+def delete_job(here: Here, job: JobId, if_match: IfMatch = None) -> None:
     """A job that has ended, with its trials, reports, events and files, for ever. The files go when a worker next
     puts its folder in order. One that a search still starts from stays.
     """
     with here.database.write() as session:
+        showing.require_match(session, job, if_match)
         archive.remove(session, job)
-
-
-def matches(if_match: str, etag: str) -> bool:
-    """Whether one of the client's ETags is this one (strong comparison, RFC 9110 section 13.1.1)."""
-    return if_match.strip() == "*" or etag in [part.strip() for part in if_match.split(",")]

@@ -3,11 +3,12 @@
 from fastapi import Response
 from sqlalchemy.orm import Session
 
+from service import preconditions
 from service.context import Context
 from service.jobs import views
 from service.jobs.schemas import JobView
 from sparseift.records import digest
-from store import jobs, labels, quotas, slots
+from store import jobs, labels, quotas, rows, slots
 from store.tables import Job
 
 
@@ -31,6 +32,7 @@ def shown(here: Context, job_id: str, response: Response | None = None) -> JobVi
             slots=facts.slots,
             quarantined=slots.quarantined(session, project=job.project),
             waiting_for=_held(session, job),
+            conditions=here.conditions.get(session, job),
         )
     if response is not None:
         response.headers["ETag"] = etag(job, labelled)
@@ -46,4 +48,16 @@ def _held(session: Session, job: Job) -> str | None:
 
 def etag(job: Job, labelled: dict[str, str]) -> str:
     """Names what a user may change about a job: two users who edit notice each other, and progress disturbs neither."""
-    return f'"{digest([job.id, job.name, labelled, job.priority, job.archived_at_s], 24)}"'
+    changeable = [job.id, job.name, labelled, job.priority, job.archived_at_s, job.spec["budget"]]
+    return f'"{digest(changeable, 24)}"'
+
+
+def require_match(session: Session, job_id: str, if_match: str | None) -> None:
+    """Hold the job against an `If-Match`, and it until the transaction's end: nobody changes it in between.
+
+    Raises:
+        Refused: it is another one than the client has read. NotFound: there is none.
+    """
+    if if_match is not None:
+        job = rows.lock_job(session, job_id)
+        preconditions.require(if_match, etag(job, labels.of(session, [job_id])[job_id]), "job", state=job.state)

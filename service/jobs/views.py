@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from service.jobs import device_time, progress
 from service.jobs.schemas import (
     BestSoFar,
+    ConditionView,
     DryRun,
     JobSummary,
     JobView,
@@ -61,6 +62,7 @@ def summary_fields(job: Job, counts: Mapping[str, int], labelled: Mapping[str, s
         "labels": dict(labelled),
         "created_at": utc(job.created_at_s),
         "updated_at": utc(job.updated_at_s),
+        "started_at": utc(job.started_at_s),
         "ended_at": utc(job.ended_at_s),
         "archived_at": utc(job.archived_at_s),
         "links": links(job.id),
@@ -83,6 +85,7 @@ def view(
     slots: int,
     quarantined: Sequence[Quarantine],
     waiting_for: str | None,
+    conditions: Sequence[ConditionView],
 ) -> JobView:
     """A job, with the best of its curve.
 
@@ -90,6 +93,7 @@ def view(
         latest: the last report of each running trial by its number.
         seconds: that its last complete trials took. slots: on which its attempts have run.
         waiting_for: the quota that holds it back, as a sentence.
+        conditions: what became of it.
     """
     fields = summary_fields(job, curve.counts, labelled)
     at_once = max(curve.counts.get("running", 0), min(slots, job.spec["in_flight"]))
@@ -97,6 +101,7 @@ def view(
     done = [report.step / report.total_steps for report in latest.values()]
     return JobView(
         **fields,
+        conditions=list(conditions),
         eta_seconds=None
         if job.search_closed  # nobody knows how many confirmations are left to be made
         else progress.eta_s(expected, curve.counts, job.state, seconds, done, at_once),

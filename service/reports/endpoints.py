@@ -1,12 +1,15 @@
 """/v1/jobs/{job}/report: the whole answer as one file to keep, send or print."""
 
+import hashlib
+from functools import partial
 from typing import Annotated, Literal, get_args
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
 
 from service import negotiation, problems
-from service.context import Here
+from service.context import Context, Here
 from service.curves.endpoints import IfNoneMatch, holds
 from service.identifiers import JobId
 from service.reports.reading import read_material
@@ -29,7 +32,7 @@ FormatChoice = Annotated[
     response_class=HTMLResponse,
     summary="The report: one file with the answer, its limits and how to repeat it",
     responses={
-        **problems.documented("not-found", "invalid-request", "not-acceptable"),
+        **problems.documented("not-found", "invalid-request", "not-acceptable", "renderer-busy"),
         200: {
             "description": "HTML without scripts that asks nobody for anything, or Markdown.",
             "headers": {"ETag": {"description": "Changes when the report does.", "schema": {"type": "string"}}},
@@ -44,29 +47,17 @@ FormatChoice = Annotated[
         304: {"description": "The report is still the one of `If-None-Match`."},
     },
 )
-def show_report(
+async def show_report(
     here: Here, request: Request, job: JobId, form: FormatChoice = None, if_none_match: IfNoneMatch = None
 ) -> Response:
     """Sentence, charts, tables, what ran and what did not, limits, environment, job file and citation, as of the
     job's last event; a job that is empty, unfinished or failed has one too, which says so.
     """
     wanted = form or MEDIA_TYPES[negotiation.choose(request.headers.get("accept"), list(MEDIA_TYPES))]
-    with here.database.read() as session:
-        row = jobs.get(session, job)
-
-        def fresh() -> bytes:
-            from analysis.report.html import html  # altair and the renderer: 2 s, for which no start should wait
-            from analysis.report.markdown import markdown
-            from analysis.report.sections import report
-
-            document = report(read_material(session, row, here.curves.get(session, row).curve))
-            if wanted == "markdown":
-                return markdown(document).encode()
-            with here.rendering:
-                return html(document).encode()
-
-        answer = here.reports.get((job, wanted), overview.last_event(session, job), fresh)
-    etag = f'"{answer.digest}"'
+    last = await run_in_threadpool(_last_event, here, job)
+    name = f"{job}-report-{wanted}-{last}"
+    text = await here.rendering.draw(name, here.viewer, partial(_written, here, job, wanted))
+    etag = f'"{hashlib.sha256(text).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept"}
     if holds(if_none_match, etag):
         return Response(status_code=304, headers=headers)
@@ -74,7 +65,25 @@ def show_report(
     if wanted == "html":
         headers["Content-Security-Policy"] = POLICY
     media_type = next(name for name, known in MEDIA_TYPES.items() if known == wanted)
-    return Response(answer.text, media_type=f"{media_type}; charset=utf-8", headers=headers)
+    return Response(text, media_type=f"{media_type}; charset=utf-8", headers=headers)
+
+
+def _last_event(here: Context, job: str) -> int:
+    with here.database.read() as session:
+        jobs.get(session, job)
+        return overview.last_event(session, job)
+
+
+def _written(here: Context, job: str, form: Format) -> bytes:
+    """The report as of the job's last event, or of one since."""
+    from analysis.report.html import html  # altair and the renderer: 2 s, for which no start should wait
+    from analysis.report.markdown import markdown
+    from analysis.report.sections import report
+
+    with here.database.read() as session:
+        row = jobs.get(session, job)
+        document = report(read_material(session, row, here.curves.get(session, row).curve))
+    return markdown(document).encode() if form == "markdown" else html(document).encode()
 
 
 assert set(get_args(Format)) == set(MEDIA_TYPES.values())

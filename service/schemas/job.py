@@ -6,7 +6,7 @@ import typing
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from service.jobs.schemas import JobBody
+from service.jobs.job_body import JobBody
 from sparseift import catalog
 from sparseift.training.recipes import RECIPES, SCHEDULES
 

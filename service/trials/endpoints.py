@@ -29,6 +29,9 @@ SHAPES: dict[Sort, tuple[type | str, ...]] = {  # of a place in each of `trial_l
     "ended": (int, float, int),
 }
 Family = Annotated[str | None, Query(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="Of this family alone.")]
+Key = Annotated[
+    str | None, Query(min_length=1, max_length=64, description="Of the configuration with this key, whatever the seed.")
+]
 Fraction = Annotated[
     float | None, Query(ge=0.0, le=1.0, allow_inf_nan=False, description="Of masked weights, inclusive.")
 ]
@@ -58,14 +61,17 @@ def list_trials(
     family: Family = None,
     min_sparsity: Fraction = None,
     max_sparsity: Fraction = None,
+    configuration: Key = None,
 ) -> TrialPage:
     """Filters hold together. Pages neither skip nor repeat a trial while others are added; one that ends meanwhile
     may move, where the order is `value` or `ended`. A token continues the list as it was asked for.
     """
-    wanted = trial_listing.Wanted(tuple(state or ()), tuple(kind or ()), family, min_sparsity, max_sparsity)
+    wanted = trial_listing.Wanted(
+        tuple(state or ()), tuple(kind or ()), family, min_sparsity, max_sparsity, configuration
+    )
     asked = {
         "job": job, "sort": sort, "state": sorted(wanted.states), "kind": sorted(wanted.kinds), "family": family,
-        "min_sparsity": min_sparsity, "max_sparsity": max_sparsity,
+        "min_sparsity": min_sparsity, "max_sparsity": max_sparsity, "configuration": configuration,
     }  # fmt: skip
     pager = pages.Listing("trials", asked)
     seen = pager.place(page_token, SHAPES[sort])

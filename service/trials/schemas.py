@@ -110,3 +110,19 @@ class LogPiece(BaseModel):
     next_offset: int = Field(description="Bytes: ask for `offset=` this next.")
     size: int = Field(description="Bytes that there are now.")
     ended: bool = Field(description="Whether the attempt has ended: nothing will be added.")
+
+
+class TrialColumns(BaseModel):
+    """Trials by number: one list per column, all as long; a unit stands in a column's name."""
+
+    last_event: int = Field(description="Ask with `since=` this next.")
+    is_whole: bool = Field(description="Whether these are all trials of the job, or those that have changed alone.")
+    columns: dict[str, list[str | int | float | None]] = Field(
+        description="As of `trials/export`, without the job's own; times are seconds since 1970."
+    )
+
+
+class TimelineView(BaseModel):
+    """Attempts by age: one list per column, all as long; times are seconds since 1970, an end null while it runs."""
+
+    columns: dict[str, list[str | int | float | None]]

@@ -1,5 +1,7 @@
 """A planner without torch: the same protocol, plans written by hand."""
 
+from threading import Event
+
 from sparseift.records import DENSE, JobSpec, Metric, Plan, Point
 
 METRIC = Metric("accuracy", "%", "maximize")
@@ -19,16 +21,20 @@ class FakePlanner:
     Attributes:
         error: raised by the next plannings, where set.
         planned: jobs that were planned.
+        going: plannings wait while this is not set.
     """
 
     def __init__(self) -> None:
         self.refused: set[str] = set()
         self.error: Exception | None = None
         self.planned: list[JobSpec] = []
+        self.going = Event()
+        self.going.set()
 
     def plan(self, spec: JobSpec) -> Plan:
         """As `service.planner.Planner.plan`."""
         self.planned.append(spec)
+        assert self.going.wait(60.0), "nobody let it go on"
         if self.error is not None:
             raise self.error
         points = tuple(
@@ -36,5 +42,10 @@ class FakePlanner:
         )
         return Plan(METRIC, 100, 32, DENSE_POINT, points, 1.92e8, 1_000_000)
 
+    def known(self, _spec: JobSpec) -> Plan | None:
+        """As `service.planner.Planner.known`: it remembers nothing."""
+        return None
+
     def close(self) -> None:
-        """Holds nothing."""
+        """Holds nothing but those who wait."""
+        self.going.set()

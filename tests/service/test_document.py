@@ -80,6 +80,20 @@ def test_what_may_come_of_any_request_is_documented(document: dict[str, Any]) ->
             assert {"type": "null"} not in parameter["schema"].get("anyOf", []), (path, parameter["name"])
 
 
+def test_what_is_made_tells_where_it_is(document: dict[str, Any]) -> None:
+    headers = {
+        operation["operationId"]: set(response["headers"])
+        for _, _, operation in operations(document)
+        for status, response in operation["responses"].items()
+        if status == "201"
+    }
+    assert headers == {
+        "submit_job": {"Location", "ETag"},
+        "clone_job": {"Location", "ETag"},
+        "create_token": {"Location"},
+    }
+
+
 def test_a_clones_changes_are_a_jobs_fields(document: dict[str, Any]) -> None:
     content = document["paths"]["/v1/jobs/{job}:clone"]["post"]["requestBody"]["content"]["application/json"]
     holds = validator(document, content["schema"]).is_valid
@@ -151,7 +165,7 @@ def test_real_answers_hold_their_schemas(client: TestClient, database: Database)
     for path, method, operation in operations(document):
         if method != "get" or "{slot}" in path or "artifacts/{name}" in path:  # those have tests of their own
             continue
-        known = {"job": job_id, "number": "1", "token": token_id, "name": {"families": "sparse_wide", "models": "mlp"}}
+        known = {"job": job_id, "number": "1", "token": token_id, "kind": "project", "subject": "vision"}
         noun = path.split("/")[2] if path.count("/") > 1 else ""
         name = {"families": "sparse_wide", "models": "mlp", "datasets": "digits"}.get(noun, "")
         response = client.get(path.format(**{**known, "name": name}))

@@ -131,6 +131,23 @@ def test_setting_and_taking_away(database: Database) -> None:
             quotas.put(session, "user", "a", 1, None)
 
 
+def test_of_two_who_set_it_at_once_the_later_one_holds(database: Database) -> None:
+    """Also where there was none yet: the second waits for the first one's commit and comes after it."""
+
+    def put(limit: int) -> None:
+        with database.write() as session:
+            quotas.put(session, "project", "a", limit, None)
+
+    second = Thread(target=lambda: put(2))
+    with database.write() as session:
+        quotas.put(session, "project", "a", 1, None)
+        second.start()
+        second.join(0.5)  # it has come as far as it can
+    second.join()
+    with database.read() as session:
+        assert quotas.get(session, "project", "a").active_jobs == 2
+
+
 def test_a_key_means_nothing_in_another_project(database: Database) -> None:
     with database.write() as session:
         mine, made = jobs.create(session, SPEC, PLAN, "key", project="a")

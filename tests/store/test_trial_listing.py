@@ -24,6 +24,7 @@ def test_orders_and_filters(database: Database) -> None:
             changes = {"value": value, "ended_at_s": value and 10.0 - value, "sparsity": number / 10.0}
             session.execute(update(Trial).where(Trial.id == trial.id).values(**changes))
         session.execute(update(Trial).where(Trial.number == 4).values(state="complete", family="sparse_doped"))
+        session.execute(update(Trial).where(Trial.number.in_((1, 3))).values(configuration_key="other"))
 
     def numbers(wanted: Wanted = Wanted(), sort: str = "number") -> list[int]:
         with database.read() as session:
@@ -38,6 +39,9 @@ def test_orders_and_filters(database: Database) -> None:
     assert numbers(Wanted(kinds=["confirm"])) == [3, 4]
     assert numbers(Wanted(kinds=["confirm", "search"], states=["waiting"])) == [0, 1, 2, 3]
     assert numbers(Wanted(min_sparsity=0.1, max_sparsity=0.3)) == [1, 2, 3]
+    assert numbers(Wanted(configuration="other")) == [1, 3]
+    assert numbers(Wanted(configuration="other", kinds=["confirm"])) == [3]
+    assert numbers(Wanted(configuration="none")) == []
     with database.read() as session:
         assert trial_listing.page(session, "job_0", limit=9) == []
 

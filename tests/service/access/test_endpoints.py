@@ -75,6 +75,7 @@ def test_an_admin_of_one_project_stays_in_it(guarded: TestClient, given: Tokens)
     quota = guarded.put("/v1/quotas/project/ours", json={"active_jobs": 99}, headers=mine)
     assert (quota.status_code, quota.json()["code"]) == (403, "other-project")
     assert guarded.get("/v1/quotas", headers=mine).status_code == 403
+    assert guarded.get("/v1/quotas/project/ours", headers=mine).status_code == 403
     assert guarded.delete("/v1/quotas/project/ours", headers=mine).status_code == 403
     submit(guarded, given["other"])
     submit(guarded, given["submit"])

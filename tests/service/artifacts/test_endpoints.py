@@ -42,6 +42,7 @@ def here(database: Database, tmp_path: Path) -> str:
     (folder / "step-20" / "tensors.safetensors").write_bytes(TENSORS)
     (folder / "step-20" / "state.json").write_text(json.dumps({"sha256": SHA, "step": 20}))
     (folder / "attempt.log").write_text("step 1\n")
+    (folder / "layers.json").write_text("{}")
     (folder / ".step-30.123").mkdir()
     (folder / "notes.txt").write_text("not listed")
     return f"/v1/jobs/{job.id}/trials/0/artifacts"
@@ -51,6 +52,7 @@ def test_what_is_recorded_and_there_is_listed(client: TestClient, here: str) -> 
     items = client.get(here).json()["items"]
     assert [(a["name"], a["kind"], a["bytes"], a["step"], a["sha256"]) for a in items] == [
         ("attempt-1/attempt.log", "log", 7, None, None),
+        ("attempt-1/layers.json", "layers", 2, None, None),
         ("attempt-1/step-20/tensors.safetensors", "tensors", 200, 20, SHA),
         ("attempt-1/step-20/state.json", "state", len(json.dumps({"sha256": SHA, "step": 20})), 20, None),
     ]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from service.access.viewer import LOCAL
 from service.exports.streaming import Held
 from service.places import Places
 
@@ -46,7 +47,7 @@ def answered(source: Source, places: Places, *, asgi: str, leaves_after: int) ->
                 await asyncio.sleep(0)
 
         scope = {"type": "http", "method": "GET", "asgi": {"spec_version": asgi}, "headers": [], "path": "/"}
-        await Held(source.pieces(), places, "text/csv", {})(scope, receive, send)
+        await Held(source.pieces(), places.of(LOCAL), "text/csv", {}, 60.0)(scope, receive, send)
 
     try:
         asyncio.run(asyncio.wait_for(talk(), 20))
@@ -81,8 +82,33 @@ def test_a_source_that_fails_is_closed_too() -> None:
             return
 
         scope = {"type": "http", "method": "GET", "asgi": {"spec_version": "2.4"}, "headers": [], "path": "/"}
-        await Held(broken(), places, "text/csv", {})(scope, receive, send)
+        await Held(broken(), places.of(LOCAL), "text/csv", {}, 60.0)(scope, receive, send)
 
     with pytest.raises((RuntimeError, BaseExceptionGroup), match=r"database is away|unhandled"):
         asyncio.run(talk())
     assert places.taken == 0
+
+
+def test_a_reader_that_takes_nothing_loses_its_place(caplog: pytest.LogCaptureFixture) -> None:
+    source, places = Source(), Places(1)
+    assert places.acquire()
+    sent: list[Any] = []
+
+    async def talk() -> None:
+        async def receive() -> dict[str, Any]:
+            await asyncio.sleep(60)
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+            if len(sent) == 3:
+                await asyncio.sleep(60)  # its buffers are full
+
+        scope = {"type": "http", "method": "GET", "asgi": {"spec_version": "2.4"}, "headers": [], "path": "/x"}
+        await Held(source.pieces(), places.of(LOCAL), "text/csv", {}, 0.2)(scope, receive, send)
+
+    asyncio.run(asyncio.wait_for(talk(), 20))
+    assert source.closed
+    assert places.taken == 0
+    assert all(message.get("more_body", True) for message in sent), "it is not said to be whole"
+    assert "an export of /x was broken off after 0.2 s" in caplog.text

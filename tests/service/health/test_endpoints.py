@@ -14,13 +14,16 @@ from tests.service.conftest import ADDRESS
 from tests.service.fakes import FakePlanner
 
 
-def test_alive_and_ready(client: TestClient, database: Database) -> None:
+def test_alive_and_ready(client: TestClient, database: Database, caplog: pytest.LogCaptureFixture) -> None:
     assert client.get("/healthz").json() == {"status": "alive"}
     assert client.get("/readyz").json() == {"status": "ready"}
     with database.write() as session:
         session.execute(text("UPDATE sparseift_version SET version_num = 'older'"))
     response = client.get("/readyz")
     assert (response.status_code, response.json()["code"]) == (503, "wrong-revision")
+    for secret in ("older", "0006", "sqlite", "postgresql", database.url):
+        assert secret not in response.text, "this address asks for no token"
+    assert "revision 'older'" in caplog.text, "the operator is told"
     assert client.get("/healthz").status_code == 200
 
 

@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.examples import DEMO_JOB, SMALLEST_JOB
-from service.jobs.schemas import Method
+from service.jobs.job_body import Method
 from service.planner import ChildPlanner, PlannerUnavailable
 from service.settings import Settings
 from sparseift.errors import Infeasible, NothingToTransform
