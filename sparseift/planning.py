@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sparseift import catalog
-from sparseift.building import dense_point, example_of, ladder_point, plan_point, skeleton_of
+from sparseift.building import dense_point, example_of, ladder_arguments, plan_model, plan_point, skeleton_of
 from sparseift.cards import DatasetCard, ModelCard
 from sparseift.errors import Infeasible, InvalidValue
 from sparseift.families.family import Family, check_nonlinearity
@@ -30,7 +30,8 @@ def make_plan(spec: JobSpec) -> Plan:
     """Solve every (family, nominal sparsity) of a job's space.
 
     Raises:
-        UnknownName, InvalidValue: a name, argument or override that the catalogs and recipes do not allow.
+        UnknownName, InvalidValue: a name, argument or override that the catalogs and recipes do not allow, or rungs of
+            the ladder that are one model.
         NothingToTransform: the model has no layer to transform.
         Infeasible: no point of the whole space is feasible; the message gives a reason per family.
     """
@@ -43,16 +44,21 @@ def make_plan(spec: JobSpec) -> Plan:
     check_nonlinearity(spec.nonlinearity)
     shape = dataset.shape(dataset.resolve(spec.dataset.arguments))
     recipe = resolve(shape.task, spec.training)
+    steps, batch = recipe.total_steps(shape.train_samples), recipe.batch_size
     points = tuple(
-        _point(spec, card, shape, family, nominal, asked)
+        _point(spec, card, shape, batch, family, nominal, asked)
         for family in spec.families
         if family != DENSE
         for nominal, asked in _nominals(spec, card, catalog.get("family", family)).items()
     )
-    dense = dense_point(card, spec.model.arguments, shape)
+    dense = _with_memory(
+        dense_point(card, spec.model.arguments, shape),
+        skeleton_of(card, spec.model.arguments, shape, DENSE, 0.0),
+        shape,
+        batch,
+    )
     if points and not any(p.feasible for p in points):
         raise _refusal(spec, card, shape, points)
-    steps, batch = recipe.total_steps(shape.train_samples), recipe.batch_size
     spent = training_flops(
         None,
         sparse_forward=dense.forward_flops,
@@ -61,8 +67,9 @@ def make_plan(spec: JobSpec) -> Plan:
         total_steps=steps,
         batch_size=batch,
     )
-    ladder = tuple(ladder_point(card, spec.model.arguments, shape, multiple, spec.scope) for multiple in spec.ladder)
-    memory = _memory_bytes(spec, card, shape, dense, (*points, *ladder), batch)
+    ladder = tuple(_rung(spec, card, shape, batch, multiple) for multiple in spec.ladder)
+    _check_distinct(spec.ladder, ladder, dense)
+    memory = max(point.training_memory_bytes or 0 for point in (dense, *points, *ladder))
     return Plan(dataset.metric, steps, batch, dense, points, spent, memory, ladder)
 
 
@@ -98,14 +105,15 @@ def _nominals(spec: JobSpec, card: ModelCard, family: Family) -> dict[float, tup
 
 
 def _point(
-    spec: JobSpec, card: ModelCard, shape: DataShape, family: str, nominal: float, asked: tuple[float, ...]
+    spec: JobSpec, card: ModelCard, shape: DataShape, batch: int, family: str, nominal: float, asked: tuple[float, ...]
 ) -> Point:
     try:
-        point = plan_point(
+        point, model = plan_model(
             card, spec.model.arguments, shape, family, nominal, scope=spec.scope, nonlinearity=spec.nonlinearity
         )
     except Infeasible as refusal:
         return Point(family, nominal, feasible=False, reason=str(refusal))
+    point = _with_memory(point, model, shape, batch)
     moved = [s for s in asked if abs(s - nominal) > 1e-5]
     if not moved:
         return point
@@ -113,30 +121,37 @@ def _point(
     return replace(point, reason=f"Stands for {listed} too, which give {family} the same size.")
 
 
-def _memory_bytes(
-    spec: JobSpec, card: ModelCard, shape: DataShape, dense: Point, points: tuple[Point, ...], batch: int
-) -> int:
-    """Estimate of one training of the largest point: of each family, the one that executes most is looked at."""
-    feasible = [p for p in points if p.feasible] or [dense]
-    largest = {p.family: p for p in sorted(feasible, key=lambda p: p.executed_flops)}
+def _rung(spec: JobSpec, card: ModelCard, shape: DataShape, batch: int, multiple: float) -> Point:
+    """The dense model of a rung of the job's ladder."""
+    wider, ratio = ladder_arguments(card, spec.model.arguments, shape, multiple, spec.scope)
+    point = replace(dense_point(card, wider, shape), flop_ratio=ratio)
+    return _with_memory(point, skeleton_of(card, wider, shape, DENSE, 0.0), shape, batch)
 
-    def estimate(point: Point) -> int:
-        model = skeleton_of(
-            card,
-            spec.model.arguments,
-            shape,
-            point.family,
-            point.nominal_sparsity,
-            scope=spec.scope,
-            nonlinearity=spec.nonlinearity,
-        )
-        optimizer = "adamw" if shape.task == "text" else "sgd_momentum"  # of the recipes
-        memory = training_memory(model, example_of(shape), batch, optimizer=optimizer, loss=_cross_entropy)
-        return (
-            memory.total + 2 * point.parameters
-        )  # a mask and what was ever active: a byte each for every weight, at most
 
-    return max(map(estimate, largest.values()))
+def _check_distinct(multiples: tuple[float, ...], ladder: tuple[Point, ...], dense: Point) -> None:
+    """Every rung must be a model of its own: widths are whole numbers, so that near multiples may share the nearest.
+
+    Raises:
+        InvalidValue: with the multiples, and the width that they give.
+    """
+    known = {dense.forward_flops: "the dense baseline"}
+    for multiple, point in zip(multiples, ladder, strict=True):
+        if (other := known.get(point.forward_flops)) is not None:
+            raise InvalidValue(
+                f"The ladder's ×{multiple:g} and {other} are one dense model, of {point.scale} and "
+                f"{point.flop_ratio:.4g} times the baseline's FLOPs: the nearest that there is; leave ×{multiple:g} "
+                "out, or move it further away."
+            )
+        known[point.forward_flops] = f"×{multiple:g}"
+
+
+def _with_memory(point: Point, model: nn.Module, shape: DataShape, batch: int) -> Point:
+    """The point with the memory of one training of its model: what the step keeps, and its masks."""
+    optimizer = "adamw" if shape.task == "text" else "sgd_momentum"  # of the recipes
+    memory = training_memory(model, example_of(shape), batch, optimizer=optimizer, loss=_cross_entropy)
+    # a mask and what was ever active: a byte each for every weight, at most; dense has neither
+    masks = 0 if point.family == DENSE else 2 * point.parameters
+    return replace(point, training_memory_bytes=memory.total + masks)
 
 
 def _cross_entropy(logits: Tensor) -> Tensor:

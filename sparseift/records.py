@@ -228,6 +228,8 @@ class Point:
         executed_flops: per sample, what masked-dense kernels execute, whole model.
         flop_ratio: FLOPs over dense FLOPs in the job's scope; within .1 % of 1.
         parameters: stored; nonzero_parameters: of them not masked.
+        training_memory_bytes: estimate of one training, its masks included; None of a refused point, and in plans that
+            were stored before this was estimated for each.
     """
 
     family: str
@@ -241,6 +243,7 @@ class Point:
     flop_ratio: float = 0.0
     parameters: int = 0
     nonzero_parameters: int = 0
+    training_memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +256,7 @@ class Plan:
         dense: the baseline's point (family "dense").
         points: every (family, nominal sparsity) of the space, feasible or refused.
         dense_training_flops: forward + backward FLOPs of one dense trial, 3 · forward · samples.
-        training_memory_bytes: estimate for the largest feasible point.
+        training_memory_bytes: the largest of its points'.
         ladder: the dense models that the job's ladder asks for, in its order; `flop_ratio` is what they really have.
     """
 

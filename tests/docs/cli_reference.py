@@ -10,7 +10,7 @@ import typer
 from sparseift.cli.app import EXIT_CODES, app
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "cli.md"
-COMPLETION = ("install_completion", "show_completion")
+LEFT_OUT = ("help", "install_completion", "show_completion")
 HEAD = """# Commands
 
 Made from the commands' own help by `python tests/docs/cli_reference.py`; a test compares the two.
@@ -37,7 +37,7 @@ def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str
 def section(path: tuple[str, ...], command: Any) -> str:
     """One command."""
     arguments = [p for p in command.params if p.param_type_name == "argument"]
-    options = [p for p in command.params if p.param_type_name == "option" and p.name not in ("help", *COMPLETION)]
+    options = [p for p in command.params if p.param_type_name == "option" and not p.hidden and p.name not in LEFT_OUT]
     names = [p.metavar or p.name.upper() for p in arguments]
     usage = " ".join(n if p.required else f"[{n}]" for p, n in zip(arguments, names, strict=True))
     parts = [f"## sparseift {' '.join(path)} {usage}".strip(), paragraphs(command.help)]
