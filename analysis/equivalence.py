@@ -9,6 +9,7 @@ t-test (Fieller, "Some problems in interval estimation", JRSS B, 1954), whose en
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -178,7 +179,7 @@ def _design(places: Floats, terms: int) -> Floats:
 
 def _fit(sizes: Sequence[DenseSize], sign: float) -> _Fit | None:
     multiples = [s.flop_multiple for s in sizes]
-    distinct = 1 + sum(not is_one_size(*pair) for pair in zip(multiples, multiples[1:], strict=False))
+    distinct = 1 + sum(not is_one_size(*pair) for pair in pairwise(multiples))
     if distinct < 2:
         return None
     places = np.log2(np.array(multiples, dtype=np.float64))
@@ -241,11 +242,33 @@ def _multiplier(
     if target > curve[-1]:
         return answer("above_range", f"It is better than the largest dense model, at {largest}.")
     value = float(np.interp(target, curve, grid))
-    error = noise.sd * np.sqrt(1 / len(point.values) + np.einsum("ij,jk,ik->i", design, fit.covariance, design))
-    excess = np.abs(target - curve) - t_quantile(noise.degrees, count) * error  # ≤ 0: cannot be told apart
+    of_fit, degrees = _fit_noise(np.einsum("ij,jk,ik->i", design, fit.covariance, design), noise, sizes, point)
+    error = np.sqrt(noise.sd**2 / len(point.values) + of_fit)
+    excess = np.abs(target - curve) - t_quantile(degrees, count) * error  # ≤ 0: cannot be told apart
     place = int(np.searchsorted(grid, value))
     low, high = _end(grid, excess, max(0, place - 1), -1), _end(grid, excess, place, 1)
     return answer("", "", (2**value, None if low is None else 2**low, None if high is None else 2**high))
+
+
+def _fit_noise(leverage: Floats, noise: Noise, sizes: Sequence[DenseSize], point: CurvePoint) -> tuple[Floats, float]:
+    """The variance of the fitted curve at each place, and the degrees of freedom of the whole.
+
+    Beside a point on other seeds, what seeds do to every size alike stays in the curve whole, however many sizes there
+    are, and each size's spread between seeds repeats it: k equal spreads with a correlation r are worth
+    k / (1 + (k − 1) r²) of them. Beside one on the same seeds it cancels (`_noise`).
+    """
+    seeds = {tuple(sorted(s.runs)) for s in sizes}
+    alone: Floats = noise.sd**2 * leverage
+    if len(seeds) > 1 or seeds == {tuple(sorted(point.seeds))}:
+        return alone, noise.degrees
+    runs, k = len(sizes[0].runs), len(sizes)
+    within = residual_noise([s.runs for s in sizes])
+    if within is None:
+        return np.maximum(alone, noise.sd**2 / runs), noise.degrees
+    common = max(0.0, noise.sd**2 - within.sd**2)  # the seeds' part of the variance between runs of one model
+    share = common / noise.sd**2
+    degrees = noise.degrees - k * (runs - 1) * (1 - 1 / (1 + (k - 1) * share**2))
+    return min(within.sd, noise.sd) ** 2 * leverage + common / runs, degrees
 
 
 def _end(grid: Floats, excess: Floats, start: int, step: int) -> float | None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from analysis.confirmed import Confirmed
-from analysis.statistics import t_quantile
+from analysis.statistics import ROUNDING, t_quantile
 from sparseift.records import DENSE
 
 
@@ -41,7 +41,8 @@ class Trend:
 
     Attributes:
         slope, low, high: of −log2(1 − best sparsity), the doublings of 1 / (1 − s), per tenfold dense FLOPs, with its
-            95 % interval; None without three sizes.
+            95 % interval; None without three sizes, the interval also where the jobs lie on one line: three that share
+            their best level, as a coarse grid makes them, do not prove that there is no trend.
         intercept: of the same line, at one FLOP; None alike.
         jobs, sizes: that it rests on.
     """
@@ -124,4 +125,6 @@ def _trend(family: str, answers: Sequence[JobBest]) -> Trend:
     left = y - intercept - slope * x
     degrees = len(answers) - 2
     half = t_quantile(degrees) * math.sqrt(float(left @ left) / degrees / float(dx @ dx))
+    if half <= ROUNDING:
+        return Trend(family, slope, None, None, intercept, len(answers), sizes)
     return Trend(family, slope, slope - half, slope + half, intercept, len(answers), sizes)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from analysis.measurement import Measurement
 from analysis.points import LEVEL_DECIMALS
-from analysis.statistics import t_quantile
+from analysis.statistics import ROUNDING, t_quantile
 from sparseift.records import DENSE, Metric
 
 CHOICES = ("method", "distribution", "anneal", "structure")  # fields of a schedule that are compared in pairs
@@ -118,6 +118,6 @@ def _effect(name: str, change: str, runs: Sequence[_Run], x: Sequence[float], te
     if degrees > 0:
         squares = float(((dy - slope * dx) ** 2).sum())
         half = t_quantile(degrees, tests) * math.sqrt(squares / degrees / float(dx @ dx))
-        if half > 0:
+        if half > ROUNDING:
             low, high = slope - half, slope + half
     return ScheduleEffect(name, change, slope, low, high, len(informative), len(kept))

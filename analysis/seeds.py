@@ -39,7 +39,7 @@ class Group:
     is_apart: bool
 
     def noise(self, ratio: Floats) -> Floats:
-        """The variance of a mean over that of a run's own noise, given seeds whose effects are `ratio` times as wide."""
+        """The variance of a mean over that of a run's own noise, with seeds' effects `ratio` times as wide."""
         return (1 + ratio**2 if self.is_apart else np.ones_like(ratio)) / self.runs
 
 
@@ -107,7 +107,8 @@ def sums(family: Sequence[Runs], others: Sequence[Sequence[Runs]], dense: Sequen
                 weighted[places] += centred
                 contrasts[np.ix_(places, places)] += np.eye(len(places)) - 1 / len(places)
     groups = [group for i, f in enumerate(families) for group in _groups(i, f, column)]
-    return Sums(tuple(groups), len(families), contrasts, weighted, *squares, *degrees)
+    (shared, own), (shared_degrees, own_degrees) = squares, degrees
+    return Sums(tuple(groups), len(families), contrasts, weighted, shared, own, shared_degrees, own_degrees)
 
 
 def _cut(runs: Runs, column: Mapping[int, int]) -> tuple[list[float], list[int], bool]:
@@ -127,8 +128,8 @@ def _groups(index: int, family: Sequence[Runs], column: Mapping[int, int]) -> li
         means.append(math.fsum(values) / len(values))
     middle = math.fsum(m for _, means in found.values() for m in means) / len(family)
     groups = []
-    for (is_apart, runs_of_each, places), (members, means) in found.items():
+    for (is_apart, runs_of_each, seen), (members, means) in found.items():
         weights = np.zeros(len(column))
-        weights[list(places)] = 1 / runs_of_each
+        weights[list(seen)] = 1 / runs_of_each
         groups.append(Group(index, tuple(members), np.array(means) - middle, runs_of_each, weights, is_apart))
     return groups

@@ -97,9 +97,10 @@ def believe(family: Sequence[Runs], others: Sequence[Sequence[Runs]] = (), dense
 
     Assumes value = configuration + seed + independent normal noise, with one variance σ² for all (p(σ²) ∝ 1/σ²), seeds'
     effects that are normal about 0 and alike for all configurations, with a share r of the variance (p(r) = 2 (1 − r):
-    unlike networks have little in common on one seed, but runs may say otherwise), and true means that are exchangeable and normal within each family: with a width of its own (uniform) for
-    the one asked for, one for all others. The search that chose what was confirmed saw no more than these runs, so that
-    its choice needs no allowance of its own. Calibrated on average over jobs whose points differ as much as they do
+    unlike networks have little in common on one seed, but runs may say otherwise), and true means that are exchangeable
+    and normal within each family: with a width of its own (uniform) for the one asked for, one for all others.
+    The search that chose what was confirmed saw no more than these runs, so that its choice needs no allowance of
+    its own. Calibrated on average over jobs whose points differ as much as they do
     here, at whatever scale, whether seeds are shared as the worker shares them or not; `tests/analysis/
     test_shrinkage.py` has the simulation. Draws come from a fixed seed.
 

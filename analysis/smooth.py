@@ -79,18 +79,18 @@ class SmoothAnswer:
 
 @dataclass(frozen=True, slots=True)
 class _Process:
-    """The mixture over hyper-parameters at some places: means and covariances, one per kept cell of the grid."""
+    """The mixture over hyper-parameters at some places: means and variances, one per kept cell of the grid."""
 
     weights: Floats  # (cells,)
     means: Floats  # (cells, places)
-    covariances: Floats  # (cells, places, places)
+    variances: Floats  # (cells, places)
+    covariances: Floats  # of the offered levels, the last places: (cells, offered, offered)
     residual_sd: float
 
     def moments(self) -> tuple[Floats, Floats]:
         """Mean and standard deviation of the mixture at each place."""
         mean = self.weights @ self.means
-        variance = self.weights @ (np.diagonal(self.covariances, axis1=1, axis2=2) + (self.means - mean) ** 2)
-        return mean, np.sqrt(variance)
+        return mean, np.sqrt(self.weights @ (self.variances + (self.means - mean) ** 2))
 
 
 def smooth(
@@ -119,7 +119,7 @@ def smooth(
     drawn = np.linspace(min(*offered, *at.tolist()), max(*offered, *at.tolist()), GRID)
     places = np.concatenate([drawn, np.array(offered)])
     schedules = SCHEDULES if len({p.schedule for p in mine}) > 1 else SCHEDULES[:1]
-    process = _process(data, places, noise, schedules)
+    process = _process(data, places, len(offered), noise, schedules)
     mean, sd = process.moments()
     choices = np.array(offered)
     gains = _improvement(process, mean, GRID, [offered.index(s) for s in measured])
@@ -195,7 +195,7 @@ def _sigmas(seeds: float | None, degrees: int) -> Floats:
     return np.unique(np.concatenate([NOISES, seeds * np.sqrt(degrees / chi2)]))
 
 
-def _process(data: _Levels, places: Floats, noise: Noise | None, schedules: Sequence[float]) -> _Process:
+def _process(data: _Levels, places: Floats, offered: int, noise: Noise | None, schedules: Sequence[float]) -> _Process:
     at, means = data.at, data.means
     spread = float(np.std(means, ddof=1)) or (noise.sd if noise else 0.0) or 1.0
     centre = float(np.average(means, weights=1 / data.of_runs))
@@ -231,10 +231,12 @@ def _process(data: _Levels, places: Floats, noise: Noise | None, schedules: Sequ
     cross = kernel(u, v, kept)  # (kept, n, places)
     projected = np.linalg.solve(factor[kept], cross)
     found = np.einsum("knp,kn->kp", projected, half[kept])
-    spread_at = kernel(v, v, kept) - np.einsum("knp,knq->kpq", projected, projected)
+    last = projected[:, :, -offered:]
+    together = kernel(v[-offered:], v[-offered:], kept) - last.transpose(0, 2, 1) @ last
+    variances = np.maximum(0.0, surface[kept, None] ** 2 + LEVEL**2 - (projected**2).sum(axis=1))
     share = weights[kept] / weights[kept].sum()
     residual = math.sqrt(float(share @ sigma[kept] ** 2)) * spread
-    return _Process(share, centre + spread * found, spread**2 * spread_at, residual)
+    return _Process(share, centre + spread * found, spread**2 * variances, spread**2 * together, residual)
 
 
 def _improvement(process: _Process, mean: Floats, first: int, measured: Sequence[int]) -> Floats:
@@ -243,7 +245,7 @@ def _improvement(process: _Process, mean: Floats, first: int, measured: Sequence
 
     best = mean[first:][list(measured)].max()
     gap = process.means[:, first:] - best
-    sd = np.sqrt(np.maximum(1e-18, np.diagonal(process.covariances, axis1=1, axis2=2)[:, first:]))
+    sd = np.sqrt(np.maximum(1e-18, process.variances[:, first:]))
     z = gap / sd
     gains = gap * ndtr(z) + sd * np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
     return np.asarray(process.weights @ gains, dtype=np.float64)
@@ -256,8 +258,7 @@ def _credible(process: _Process, choices: Floats) -> tuple[float, ...]:
     wins = np.zeros(size)
     shares = random.multinomial(DRAWS, process.weights)
     for cell in np.flatnonzero(shares):
-        covariance = process.covariances[cell][-size:, -size:]
-        values, vectors = np.linalg.eigh(covariance)
+        values, vectors = np.linalg.eigh(process.covariances[cell])
         noise = random.standard_normal((shares[cell], size)) * np.sqrt(np.maximum(0.0, values))
         wins += np.bincount(np.argmax(process.means[cell][-size:] + noise @ vectors.T, axis=1), minlength=size)
     order = np.argsort(-wins, kind="stable")

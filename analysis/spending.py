@@ -8,6 +8,7 @@ failed or cancelled, or done twice because an attempt was lost.
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 Outcome = Literal["complete", "running", "pruned", "failed", "cancelled", "repeated"]
@@ -136,7 +137,8 @@ def _posts(work: TrialWork, total_steps: int, batch_size: int) -> list[_Post]:
     per_step = 3.0 * (work.executed_flops_per_sample or 0) * batch_size
     reached_flops, reached_step = _reached(work, total_steps)
     repeated_flops = repeated_steps = repeated_s = 0.0
-    for earlier, later in zip(work.stretches, work.stretches[1:], strict=False):
+    reported = [s for s in work.stretches if s.last_step is not None]
+    for earlier, later in pairwise(reported):
         if earlier.last_step is None or later.first_step is None:
             continue
         steps = max(0, earlier.last_step - later.first_step)

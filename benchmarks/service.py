@@ -20,13 +20,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from benchmarks import rivals, stored
 from benchmarks.asking import HEAD, Row, Server, free_port, measured, serving
 from store import events
 from store.sessions import Database
-from store.tables import Trial
+from store.tables import Job, Trial
 
 POSTGRESQL = "postgresql+psycopg://postgres@127.0.0.1:5432/sparseift_benchmark"
 LIVE_REQUESTS = 25
@@ -48,6 +48,13 @@ def complete_one(database: Database, job_id: str) -> None:
         values |= {"configuration_key": f"live{last.number}", "test_value": None, "seed": last.number}
         session.execute(insert(Trial).values(values))
         events.append(session, job_id, "trial.complete", {"trial": last.number + 1, "state": "complete"})
+
+
+def go_on(database: Database, job_id: str) -> None:
+    """Make it a running job: one that has ended gets no more trials, and its answers are told otherwise."""
+    lease = {"lease_owner": "benchmark", "lease_token": "benchmark", "lease_expires_at_s": stored.FOREVER_S}
+    with database.write() as session:
+        session.execute(update(Job).where(Job.id == job_id).values(state="running", ended_at_s=None, **lease))
 
 
 def ours(server: Server, database: Database, contents: stored.Contents, requests: int) -> dict[str, Row]:
@@ -98,6 +105,7 @@ def ours(server: Server, database: Database, contents: stored.Contents, requests
             print(f"No answer from {path}: this version has no such export.")
     for name, at, job in (("middle", "800", contents.middle), ("large", "10,000", contents.large)):
         path = f"/v1/jobs/{job}"
+        go_on(database, job)
 
         def one_more(job: str = job) -> None:
             complete_one(database, job)

@@ -1,6 +1,7 @@
 """The application: routes, guards and what lives as long as it does."""
 
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import import_module
@@ -43,6 +44,7 @@ from service.workers import endpoints as workers
 from store import migrate
 from store.sessions import Database
 
+WARM_UP_AFTER_S = 0.5
 PLANS_END_S = 3.0  # after the word to stop; `service.__main__.SHUTDOWN_S` is what all requests have
 
 
@@ -152,6 +154,7 @@ def _lifespan(
                 await run_in_threadpool(ending.stop)
                 await run_in_threadpool(ours.close)
                 await run_in_threadpool(reaping.stop)
+                await run_in_threadpool(app.state.context.curves.close)
         finally:
             database.close()
 
@@ -166,4 +169,5 @@ def _child(settings: Settings) -> ChildPlanner:
 
 def _warm_up() -> None:
     """Loads what the first curve needs: a second of scipy, for which neither the start nor a request waits."""
+    time.sleep(WARM_UP_AFTER_S)  # it would take its share of the interpreter from the first answers
     import_module("analysis.curve")

@@ -11,7 +11,7 @@ from service.access.viewer import LOCAL, Viewer
 from service.analyses.memory import AnswerMemory
 from service.curves.memory import CurveMemory
 from service.jobs.conditions import ConditionMemory
-from service.jobs.memory import FactMemory, JobMemory
+from service.jobs.memory import FactMemory, JobMemory, OutlineMemory
 from service.metrics.meters import Meters
 from service.places import Places, Seats
 from service.plan_queue import PlanQueue
@@ -46,6 +46,7 @@ class Context:
     analyses: AnswerMemory
     counts: JobMemory[dict[str, int]]
     facts: FactMemory
+    outlines: OutlineMemory
     conditions: ConditionMemory
     meters: Meters
     streams: Seats
@@ -74,6 +75,7 @@ def made(
         analyses=AnswerMemory(),
         counts=JobMemory(overview.counts_of),
         facts=FactMemory(),
+        outlines=OutlineMemory(),
         conditions=ConditionMemory(),
         meters=meters,
         streams=streams.of(LOCAL),

@@ -157,6 +157,7 @@ SHOWN_JOB: dict[str, Any] = {
         "gain": 0.4,
         "confirmed": False,
     },
+    "best_age_seconds": 0.0,
     "metric": _PLAN["metric"],
     "spec": _SPEC,
     "plan": _PLAN,

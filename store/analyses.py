@@ -34,7 +34,11 @@ def costs(session: Session, job_id: str) -> dict[int, dict[Cost, float]]:
 
 
 def mask_histories(session: Session, job_id: str) -> list[MaskHistory]:
-    """What the masks of the job's complete sparse trials did, by trial: mean churn of their updates, last ITOP."""
+    """What the masks of the job's complete sparse trials did, by trial: mean churn of their updates, last ITOP.
+
+    A report without an update since the one before has no churn, and is no part of the mean; of several updates between
+    two reports the last one stands for all.
+    """
     query = (
         select(
             Trial.id,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, String, cast, exists, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from store.keyset import Key, after
 from store.tables import Job, Label
@@ -45,13 +45,22 @@ class Wanted:
 def page(
     session: Session, wanted: Wanted = Wanted(), *, sort: str = "newest", seen: Place | None = None, limit: int
 ) -> list[Job]:
-    """At most `limit` jobs in an order of `ORDERS`, those after the place `seen` (None: from the first on)."""
+    """At most `limit` jobs in an order of `ORDERS`, those after the place `seen` (None: from the first on).
+
+    They come without their plans, which are long, and of which a list shows little: see `plans`.
+    """
     keys = ORDERS[sort]
     order = [key.order() for key in keys]
     query = _filtered(select(Job.id), wanted).order_by(*order).limit(limit)  # ids: short rows to sort
     if seen is not None:
         query = query.where(after(keys, seen))
-    return list(session.scalars(select(Job).where(Job.id.in_(query)).order_by(*order)))
+    rows = select(Job).where(Job.id.in_(query)).order_by(*order)
+    return list(session.scalars(rows.options(defer(Job.plan, raiseload=True))))
+
+
+def plans(session: Session, job_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The plans of several jobs at once, as JSON; unknown ones are left out."""
+    return dict(session.execute(select(Job.id, Job.plan).where(Job.id.in_(job_ids))).all())
 
 
 def place(job: Job, sort: str) -> Place:

@@ -101,15 +101,16 @@ class Undertaker:
 
     def _is_frozen(self, attempt: Attempt, expired: set[int]) -> bool:
         """Whether a process of ours lives and has not renewed its lease for long: it is stopped, or code in C holds
-        every one of its threads. One that has just been woken with this machine gets a moment to renew it."""
+        every one of its threads. One that is merely slow, or has just been woken with its machine, gets as long again
+        to renew it."""
         if attempt.id not in expired:
             self._silent.pop(attempt.id, None)
             return False
         since = self._silent.setdefault(attempt.id, time.monotonic())
-        return time.monotonic() - since > self._ttl_s / 3
+        return time.monotonic() - since > self._ttl_s
 
     def _end_frozen(self, attempt: Attempt) -> bool:
-        why = "Its process lives and did not renew its lease: it hangs."
+        why = "Its process hangs, or its machine is out of reach: it did not renew its lease for two of its terms."
         self.end_process(attempt)
         self._write(attempt, why, lambda s: attempts.lose(s, attempt.id, why, token=attempt.token))
         return True

@@ -1,7 +1,8 @@
 """/v1/jobs/{job}/curve and /best: the answer, as numbers or as a chart."""
 
+import math
 from functools import partial
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -36,6 +37,13 @@ IfNoneMatch = Annotated[str | None, Header(max_length=1024, description="An ETag
 FormatChoice = Annotated[
     Format | None, Query(alias="format", description="Goes before the `Accept` header; json where neither is given.")
 ]
+AGE: Any = {
+    "Age": {
+        "description": "Of a job of many trials that goes on: how many seconds ago this was found, where results have "
+        "come since. Else there is none.",
+        "schema": {"type": "integer"},
+    }
+}
 Thin = Annotated[
     int | None,
     Query(
@@ -49,11 +57,15 @@ ThemeChoice = Annotated[Theme, Query(description="Of svg and png; an html page f
 
 
 @router.get(
-    "/best", response_model=Answer, summary="Best sparsity per family", responses=problems.documented("not-found")
+    "/best",
+    response_model=Answer,
+    summary="Best sparsity per family",
+    responses={**problems.documented("not-found"), 200: {"headers": AGE}},
 )
 def show_best(here: Here, job: JobId) -> Response:
     """Confirmed where fresh seeds have run, else provisional; always with seeds and interval."""
-    return Response(_kept(here, job).answer, media_type="application/json")
+    kept = _kept(here, job)
+    return Response(kept.answer, media_type="application/json", headers=age(kept))
 
 
 @router.get(
@@ -64,7 +76,10 @@ def show_best(here: Here, job: JobId) -> Response:
         **problems.documented("not-found", "invalid-request", "not-acceptable", "renderer-busy"),
         200: {
             "description": "The curve. Charts are whole: they load nothing from anywhere.",
-            "headers": {"ETag": {"description": "Changes when the curve does.", "schema": {"type": "string"}}},
+            "headers": {
+                "ETag": {"description": "Changes when the curve does.", "schema": {"type": "string"}},
+                **AGE,
+            },
             "content": {name: {"schema": {"type": "string"}} for name in MEDIA_TYPES if name != "application/json"},
         },
         304: {"description": "The curve is still the one of `If-None-Match`."},
@@ -84,7 +99,7 @@ async def show_curve(
     kept = await run_in_threadpool(_kept, here, job)
     share = "" if thin is None else f"-{thin}"
     etag = f'"{kept.digest}-{wanted}-{theme}{share}"'
-    headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept"}
+    headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept", **age(kept)}
     if holds(if_none_match, etag):
         return Response(status_code=304, headers=headers)
     if wanted == "json":
@@ -97,6 +112,11 @@ async def show_curve(
     if wanted != "json":
         headers["Content-Disposition"] = f'inline; filename="{job}.{wanted}"'
     return Response(content, media_type=name, headers=headers)
+
+
+def age(kept: KeptCurve) -> dict[str, str]:
+    """How old the answer is in seconds (RFC 9111 section 5.1), where there are results that it leaves out."""
+    return {} if kept.outdated_at_s is None else {"Age": str(math.ceil(kept.age_s()))}
 
 
 def _kept(here: Context, job: str) -> KeptCurve:

@@ -9,16 +9,11 @@ from sqlalchemy.orm import Session
 
 from service.jobs import progress
 from sparseift.records import JobSpec, Plan
-from store import curves, jobs
+from store import curves
 from store.tables import Job
 
 if TYPE_CHECKING:
     from analysis.curve import Curve, Findings
-
-
-def read_curve(session: Session, job: Job) -> "Curve":
-    """The curve as the session's snapshot has it, computed whole."""
-    return tell(job, read_findings(session, job), jobs.counts(session, job.id))
 
 
 def read_findings(session: Session, job: Job, before: "Findings | None" = None) -> "Findings":

@@ -127,7 +127,8 @@ def list_jobs(
         found, last = pages.cut(listing.page(session, wanted, sort=sort, seen=seen, limit=limit + 1), limit)
         ids = [job.id for job in found]
         counts, labelled = here.counts.get(session, ids), labels.of(session, ids)
-    items = [views.summary(job, counts[job.id], labelled[job.id]) for job in found]
+        outlines = here.outlines.get(session, ids)
+    items = [views.summary(job, counts[job.id], labelled[job.id], outlines[job.id]) for job in found]
     return JobPage(items=items, next_page_token=pager.token(listing.place(last, sort)) if last else None)
 
 

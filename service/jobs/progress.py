@@ -1,6 +1,7 @@
 """How far a job is: pure functions of its plan, its budget and its trials' counts."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
 
 from service.jobs.schemas import PlannedTrials
@@ -10,9 +11,29 @@ ENDED = ("complete", "pruned", "failed", "cancelled")  # of trials; an infeasibl
 TERMINAL = ("succeeded", "failed", "cancelled")  # of jobs
 
 
-def planned(spec: JobSpec, plan: Plan) -> PlannedTrials:
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What of a plan decides how many trials there are.
+
+    Attributes:
+        families: those with a feasible point.
+        infeasible_points: how many points were refused.
+    """
+
+    families: frozenset[str]
+    infeasible_points: int
+
+
+def outline(plan: Plan) -> Outline:
+    """A plan's outline."""
+    feasible = frozenset(point.family for point in plan.points if point.feasible)
+    return Outline(feasible, sum(not point.feasible for point in plan.points))
+
+
+def planned(spec: JobSpec, plan: Plan | Outline) -> PlannedTrials:
     """The dense baseline on every seed, the search, and each family's best and the ladder on the same seeds."""
-    families = sum(1 for f in spec.families if plan.grid(f))
+    known = plan if isinstance(plan, Outline) else outline(plan)
+    families = sum(1 for f in spec.families if f in known.families)
     baseline = spec.budget.confirm_seeds
     search = spec.budget.search_trials if families else 0
     confirm, ladder = families * spec.budget.confirm_seeds, len(spec.ladder) * spec.budget.confirm_seeds
@@ -22,7 +43,7 @@ def planned(spec: JobSpec, plan: Plan) -> PlannedTrials:
         confirm=confirm,
         ladder=ladder,
         total=baseline + search + confirm + ladder,
-        infeasible_points=sum(not p.feasible for p in plan.points),
+        infeasible_points=known.infeasible_points,
     )
 
 

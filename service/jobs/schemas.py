@@ -176,6 +176,10 @@ class JobView(JobSummary):
     running: list[RunningTrial]
     headline: str = Field(description="The answer so far in one sentence.")
     best: BestSoFar | None
+    best_age_seconds: float = Field(
+        description="How long ago `headline` and `best` were computed: while a job of many trials runs, results may "
+        "have come since; 0 where none has."
+    )
     metric: MetricView
     spec: dict[str, Any]
     plan: PlanView

@@ -24,7 +24,7 @@ def shown(here: Context, job_id: str, response: Response | None = None) -> JobVi
         facts = here.facts.get(session, job)
         view = views.view(
             job,
-            here.curves.get(session, job).curve,
+            here.curves.get(session, job),
             facts.latest,
             labelled=labelled,
             spent=facts.spent,

@@ -26,6 +26,7 @@ from store.tables import Job, Report
 
 if TYPE_CHECKING:  # it loads scipy, for which no start should wait
     from analysis.curve import Curve
+    from service.curves.memory import KeptCurve
 
 
 VERBS = ("pause", "resume", "stop", "cancel", "extend", "prioritize", "clone", "archive", "unarchive")
@@ -38,9 +39,11 @@ def links(job_id: str) -> dict[str, str]:
     return {"self": here, **nouns, **{verb: f"{here}:{verb}" for verb in VERBS}}
 
 
-def summary_fields(job: Job, counts: Mapping[str, int], labelled: Mapping[str, str]) -> dict[str, Any]:
-    """The fields of a `JobSummary`."""
-    spec, plan = JobSpec.from_json(job.spec), Plan.from_json(job.plan)
+def summary_fields(
+    job: Job, counts: Mapping[str, int], labelled: Mapping[str, str], plan: progress.Outline
+) -> dict[str, Any]:
+    """The fields of a `JobSummary`; of the job all but its plan is looked at."""
+    spec = JobSpec.from_json(job.spec)
     planned = progress.planned(spec, plan)
     return {
         "id": job.id,
@@ -69,14 +72,14 @@ def summary_fields(job: Job, counts: Mapping[str, int], labelled: Mapping[str, s
     }
 
 
-def summary(job: Job, counts: Mapping[str, int], labelled: Mapping[str, str]) -> JobSummary:
+def summary(job: Job, counts: Mapping[str, int], labelled: Mapping[str, str], plan: progress.Outline) -> JobSummary:
     """A job as lists show it."""
-    return JobSummary(**summary_fields(job, counts, labelled))
+    return JobSummary(**summary_fields(job, counts, labelled, plan))
 
 
 def view(
     job: Job,
-    curve: "Curve",
+    kept: "KeptCurve",
     latest: Mapping[int, Report],
     *,
     labelled: Mapping[str, str],
@@ -95,7 +98,8 @@ def view(
         waiting_for: the quota that holds it back, as a sentence.
         conditions: what became of it.
     """
-    fields = summary_fields(job, curve.counts, labelled)
+    curve = kept.curve
+    fields = summary_fields(job, curve.counts, labelled, progress.outline(Plan.from_json(job.plan)))
     at_once = max(curve.counts.get("running", 0), min(slots, job.spec["in_flight"]))
     expected = fields["planned_trials"].total
     done = [report.step / report.total_steps for report in latest.values()]
@@ -111,6 +115,7 @@ def view(
         running=[running(number, report) for number, report in sorted(latest.items())],
         headline=curve.headline,
         best=best_so_far(curve),
+        best_age_seconds=kept.age_s(),
         metric=MetricView(**job.plan["metric"]),
         spec=job.spec,
         plan=PlanView(**job.plan),

@@ -43,6 +43,10 @@ class Access(Connection):
         """The quotas by kind and subject, page by page."""
         return self._pages("/v1/quotas", {})
 
+    def quota(self, kind: QuotaKind, subject: str) -> Json:
+        """What a project, or the token of that id, may use; every limit is None where none was set."""
+        return self._json("GET", f"/v1/quotas/{kind}/{subject}")
+
     def set_quota(
         self,
         kind: QuotaKind,

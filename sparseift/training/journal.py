@@ -94,6 +94,8 @@ class Journal:
         self._model, self._optimizer, self._masks, self._device = model, optimizer, masks, device
         self._loss_sum = torch.zeros((), device=device)  # nats, since the last report; stays on the device
         self._losses = 0
+        self._has_updated = False  # the masks, since the last report
+        self._last_churn = masks.last_churn
         path = self._outlets.resume_from
         if path is None:
             return 0
@@ -110,6 +112,8 @@ class Journal:
         checkpoint.set_random_state(state["random"], device)
         self._loss_sum.copy_(state["loss_sum"])
         self._losses = state["losses"]
+        self._has_updated = state.get("has_updated", False)  # checkpoints of earlier versions do not say
+        self._last_churn = masks.last_churn
         return step
 
     def is_evaluation(self, done: int) -> bool:
@@ -130,6 +134,8 @@ class Journal:
         """
         self._loss_sum += loss.detach()
         self._losses += 1
+        if self._masks.last_churn is not self._last_churn:  # every update makes a number of its own, equal or not
+            self._has_updated, self._last_churn = True, self._masks.last_churn
         if value is not None or is_due(done, self.total_steps, self._recipe.reports):
             self._report(done, value)
         path = None
@@ -153,11 +159,13 @@ class Journal:
                 value=value,
                 training_flops=self._flops_after(done),
                 sparsity=masks.sparsity() if self._is_sparse else None,
-                churn=masks.last_churn if self._is_sparse else None,
+                # None where masks stood still: repeats of the last update's would outweigh the others in a mean
+                churn=masks.last_churn if self._is_sparse and self._has_updated else None,
                 itop=masks.itop() if self._is_sparse else None,
                 seconds=self.seconds,
             )
         )
+        self._has_updated = False
 
     def _save(self, done: int) -> Path | None:
         folder = self._outlets.folder
@@ -170,6 +178,7 @@ class Journal:
             "random": checkpoint.random_state(self._device),
             "loss_sum": self._loss_sum,
             "losses": self._losses,
+            "has_updated": self._has_updated,
         }
         path = checkpoint.save(folder, done, state, self._record)
         self._outlets.saved(done, path)

@@ -267,3 +267,26 @@ def test_the_headline_tells_the_interval_of_the_comparison(measure: Measure) -> 
     assert told.low is not None
     assert own.low is not None
     assert told.low < own.low
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+@pytest.mark.parametrize("spread", [0.0, 1.0])
+def test_the_winners_gain_covers_at_least_as_often_as_it_says(measure: Measure, seeds: int, spread: float) -> None:
+    """Two-sided, of the family that was picked by these very runs; Bonferroni's is conservative."""
+    random, jobs, covered = np.random.default_rng(70 + seeds), 150, 0
+    families = ("sparse_wide", "sparse_parallel", "sparse_factorized", "sparse_doped")
+    for _ in range(jobs):
+        common = random.normal(0, 1, seeds)
+        rows = runs(measure, DENSE, 0.0, tuple(90 + common + random.normal(0, 1, seeds)), kind="confirm")
+        truth = dict(zip(families, random.normal(0, spread, 4), strict=True))
+        for family, gain in truth.items():
+            rows += runs(measure, family, 0.5, tuple(90 + gain + common + random.normal(0, 1, seeds)), kind="confirm")
+        dense = aggregate_dense(rows)
+        points, best = judge(aggregate(rows, {}), dense, ACCURACY)
+        found = winner(points, dense, ACCURACY, best)
+        assert found is not None
+        assert found.gain is not None
+        assert found.gain.low is not None
+        assert found.gain.high is not None
+        covered += found.gain.low <= truth[found.family] <= found.gain.high
+    assert covered / jobs >= 0.92, covered / jobs  # at least .95, standard error .018

@@ -59,6 +59,21 @@ def test_without_an_effect_chance_explains_what_is_seen() -> None:
     assert below <= 2  # .05 expected of each: 3 or more has probability .006
 
 
+def test_shares_of_one_and_of_two_that_are_one_by_hand() -> None:
+    # Drop fraction 0.1 in the better half of the runs and 0.5 in the other: alone it has all importance; with ΔT going
+    # along exactly, each has a half.
+    alone, twins = Search(), Search()
+    for i in range(16):
+        good = i % 2 == 0
+        value = 90.0 + good + 0.01 * (i // 2)
+        alone.run(rigl(100, 0.1 if good else 0.5), value, seed=i)
+        twins.run(rigl(100, 0.1 if good else 0.5, 0.75 if good else 0.5), value, seed=i)
+    (only,) = importance(alone.rows, alone.configurations, ACCURACY).importances
+    assert (only.parameter, only.share, only.low, only.high) == ("drop_fraction", 1.0, 1.0, 1.0)
+    both = importance(twins.rows, twins.configurations, ACCURACY).importances
+    assert {i.parameter: i.share for i in both} == pytest.approx({"drop_fraction": 0.5, "t_end_fraction": 0.5})
+
+
 def test_too_little_to_say() -> None:
     search = searched(8)
     found = importance(search.rows, search.configurations, ACCURACY)

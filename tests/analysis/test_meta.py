@@ -32,6 +32,14 @@ def test_two_sizes_are_no_trend_and_families_have_their_own() -> None:
     assert best_against_size([]).trends == ()
 
 
+@pytest.mark.parametrize("levels", [(0.75, 0.75, 0.75), (0.5, 0.75, 0.875)])
+def test_jobs_on_one_line_say_nothing_of_the_noise(levels: tuple[float, ...]) -> None:
+    found = best_against_size([job(str(i), 10 ** (3 + i), s) for i, s in enumerate(levels)])
+    (trend,) = found.trends
+    assert trend.slope == pytest.approx(0.0 if levels[0] == levels[1] else 1.0)
+    assert (trend.low, trend.high) == (None, None), "an interval of no width would claim certainty"
+
+
 def final(job_id: str, family: str, mean: float, *, kind: str = "confirm", maximize: bool = True) -> Confirmed:
     return Confirmed(job_id, "mlp", "digits", 1000, 500, maximize, family, kind, 0.5 + mean / 1000, mean, 3)
 

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from analysis.pareto import Candidate, pareto
 from sparseift.records import Metric
@@ -96,3 +97,34 @@ def test_intervals_cover_and_the_true_front_is_seldom_called_dominated(seeds: in
             wrong += p.status == "dominated"
     assert 0.92 <= covered / (5 * jobs) <= 0.97
     assert wrong / (5 * jobs) < 0.04
+
+
+def test_the_front_probability_of_two_by_hand() -> None:
+    # Pooled s = 1 on 4 degrees: the difference .5 over s √(2/3) is .6124 of Student's t(4); under the flat prior the
+    # dearer one is truly better with probability 1 − T(.6124) = .287
+    found = pareto([candidate("a", 1.0, 9.5, 10.5, 11.5), candidate("b", 2.0, 9.0, 10.0, 11.0)], ACCURACY, "seconds")
+    assert found.without_cost == 2
+    found = pareto(
+        [candidate("a", 1.0, 9.5, 10.5, 11.5), candidate("b", 2.0, 9.0, 10.0, 11.0)], ACCURACY, "training_flops"
+    )
+    cheap, dear = found.points
+    assert cheap.front_probability == 1.0
+    assert dear.front_probability == pytest.approx(float(stats.t.sf(0.5 / np.sqrt(2 / 3), 4)), abs=0.03)
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+def test_what_is_on_the_front_with_probability_p_is_there_as_often(seeds: int) -> None:
+    random, jobs = np.random.default_rng(30 + seeds), 150
+    stated, true = [], []
+    for _ in range(jobs):
+        truth = 80 + random.normal(0, 2, 5)
+        found = pareto(
+            [candidate(str(i), i + 1.0, *(truth[i] + random.normal(0, 1, seeds))) for i in range(5)],
+            ACCURACY,
+            "training_flops",
+        )
+        stated += [p.front_probability for p in found.points[1:]]
+        true += [truth[i] >= truth[:i].max() for i in range(1, 5)]
+    assert np.mean(stated) == pytest.approx(np.mean(true), abs=0.05)
+    sure = np.array(stated) > 0.9
+    assert np.mean(np.array(true)[sure]) > 0.9

@@ -105,3 +105,22 @@ def test_intervals_cover_as_often_as_they_say(seeds: int) -> None:
         assert found.high is not None
         covered += found.low <= 0.8 <= found.high
     assert 0.92 <= covered / jobs <= 0.97  # standard error .009
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+def test_effects_and_amounts_hold_together(seeds: int) -> None:
+    """Three effects, of which the amounts' are true at once; Bonferroni's intervals are conservative."""
+    random, jobs, together = np.random.default_rng(20 + seeds), 250, 0
+    truth = {"method": 0.8, "delta_t_steps": 0.5, "drop_fraction": -0.3}
+    for _ in range(jobs):
+        search = Search()
+        for seed in range(seeds):
+            common = 90 + random.normal(0, 2)
+            search.run(STATIC, common + random.normal(), seed=seed)
+            for interval, drop in ((50, 0.2), (200, 0.2), (50, 0.4), (200, 0.4)):
+                gain = 0.8 + 0.5 * np.log2(interval / 100) - 3 * (drop - 0.3)  # 0.8 on average
+                search.run(rigl(interval, drop), common + gain + random.normal(), seed=seed)
+        found = {e.parameter: e for e in schedule_effects(search.rows, search.configurations, ACCURACY)}
+        assert found.keys() == truth.keys()
+        together += all((e.low or 0.0) <= truth[name] <= (e.high or 0.0) for name, e in found.items())
+    assert together / jobs >= 0.92, together / jobs  # at least .95, standard error .014

@@ -50,7 +50,8 @@ def test_far_apart_is_certain() -> None:
 
 
 def test_two_points_by_integration() -> None:
-    # One run each, on seeds of their own; σ² + seeds' = 1 known by a baseline of thousands: d = x₁ − x₂ ~ N(0, 2(1 + τ²))
+    # One run each, on seeds of their own; σ² + seeds' = 1 known by a baseline of thousands:
+    # d = x₁ − x₂ ~ N(0, 2(1 + τ²))
     # over a uniform width τ up to 4; given τ, the difference of the true means is N(k d, 2 k), k = τ²/(τ² + 1).
     d = 1.943
     tau = (np.arange(2000) + 0.5) / 2000 * 4 * max(d / np.sqrt(2), 1.0)
@@ -161,7 +162,7 @@ def as_the_worker(
 @pytest.mark.parametrize("families", [1, 4])
 @pytest.mark.parametrize("seed_sd", [0.0, 1.2, 3.0])
 def test_probabilities_hold_on_the_seeds_of_the_worker(families: int, seed_sd: float) -> None:
-    """The search on one seed, confirmations on others: with means over different seeds and an effect of the seed of 1.2,
+    """The search on one seed, confirmations on others: with means over different seeds and a seed effect of 1.2,
     probabilities stated as .12 came true as .51."""
     random, jobs = np.random.default_rng(8), 150
     stated, right, pairs, better, separated, wrongly = [], [], [], [], 0, 0
@@ -186,7 +187,7 @@ def test_probabilities_hold_on_the_seeds_of_the_worker(families: int, seed_sd: f
 
 @pytest.mark.parametrize("seed_sd", [0.0, 1.2, 3.0])
 def test_before_confirmation_rivals_share_a_seed(seed_sd: float) -> None:
-    """Dense on other seeds bounds the noise, and cannot say how much of it is the seed's: with seeds that do nothing the
+    """Dense on other seeds bounds the noise, and cannot say how much of it is the seed's: where seeds do nothing the
     probability is .13 too high, with an effect of 1.2 it is .05 too high, with one of 3 .07 too low."""
     random, jobs = np.random.default_rng(9), 150
     stated, right = [], []

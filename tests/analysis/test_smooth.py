@@ -4,10 +4,22 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from analysis.measurement import Measurement
 from analysis.points import CurvePoint, aggregate
-from analysis.smooth import SmoothAnswer, SmoothCurve, smooth
+from analysis.smooth import (
+    LENGTHS,
+    LEVEL,
+    NOISES,
+    SURFACES,
+    SmoothAnswer,
+    SmoothCurve,
+    _credible,
+    _improvement,
+    _Process,
+    smooth,
+)  # fmt: skip
 from analysis.statistics import Noise, pooled_noise
 from sparseift.records import Metric
 
@@ -49,9 +61,47 @@ def test_a_peak_is_found_between_and_the_curve_is_read_off() -> None:
     assert all(a <= m <= b for a, m, b in zip(found.low, found.mean, found.high, strict=True))
     assert found.best_sparsity in (0.7, 0.75, 0.8)
     assert found.next_sparsity in (0.7, 0.75, 0.8), "near the peak, where nothing has been measured"
-    assert set(found.candidates) <= {0.6, 0.7, 0.75, 0.8, 0.85}
+    assert {0.75, 0.8} <= set(found.candidates) <= {0.6, 0.7, 0.75, 0.8, 0.85, 0.95}, "beyond .9 it might rise again"
     assert (found.runs, found.levels) == (15, 5)
     json.dumps(SmoothAnswer(ACCURACY, (found,)).to_json())
+
+
+def test_the_mean_is_the_mixture_of_gaussian_processes_by_definition() -> None:
+    # Rasmussen & Williams, equations 2.25 and 2.30, one cell of the grid after the other, on three levels a step apart
+    measured = points(peak, (0.5, 0.75, 0.875), 1, 0.3, np.random.default_rng(4))
+    values, u = np.array([p.mean for p in measured]), np.array([1.0, 2.0, 3.0])
+    spread, centre = values.std(ddof=1), values.mean()
+    y, at = (values - centre) / spread, 2.5  # between .75 and .875, at 1 − 2^−2.5
+    logs, means = [], []
+    for length in LENGTHS:
+        for surface in SURFACES:
+            for noise in NOISES:
+                among = surface**2 * np.exp(-((u[:, None] - u) ** 2) / (2 * length**2)) + LEVEL**2
+                towards = surface**2 * np.exp(-((u - at) ** 2) / (2 * length**2)) + LEVEL**2
+                covariance = among + noise**2 * np.eye(3)
+                logs.append(stats.multivariate_normal.logpdf(y, cov=covariance))
+                means.append(towards @ np.linalg.solve(covariance, y))
+    weights = np.exp(np.array(logs) - max(logs))
+    expected = centre + spread * (weights @ means) / weights.sum()
+    found = smooth(measured, (1 - 2**-at,), ACCURACY, "f", None)
+    assert np.interp(1 - 2**-at, found.sparsities, found.mean) == pytest.approx(expected, abs=0.02 * spread)
+
+
+def process(means: tuple[float, ...], sds: tuple[float, ...]) -> _Process:
+    """One cell whose levels do not depend on each other."""
+    variances = np.array([sds]) ** 2
+    return _Process(np.ones(1), np.array([means]), variances, np.array([np.diag(variances[0])]), 1.0)
+
+
+def test_expected_improvement_and_candidates_by_hand() -> None:
+    # over the measured level's 0, at a mean of .5 ± 1: .5 Φ(.5) + φ(.5) = .5 · .6915 + .3521 = .6978; at −1 ± 2:
+    # −Φ(−.5) + 2 φ(.5) = −.3085 + .7041 = .3956; where all is known, at −.1, nothing
+    one = process((0.0, 0.5, -1.0, -0.1), (0.0, 1.0, 2.0, 0.0))
+    gains = _improvement(one, one.moments()[0], 0, [0])
+    assert gains == pytest.approx([0.0, 0.6978, 0.3956, 0.0], abs=1e-4)
+    # a level that is best with probability Φ(3/√2) = .983 stands alone; of three alike each has a third
+    assert _credible(process((3.0, 0.0), (1.0, 1.0)), np.array([0.5, 0.75])) == (0.5,)
+    assert _credible(process((1.0, 1.0, 1.0), (1.0, 1.0, 1.0)), np.array([0.5, 0.7, 0.9])) == (0.5, 0.7, 0.9)
 
 
 def test_lower_may_be_better() -> None:
@@ -117,8 +167,7 @@ def test_the_band_covers_in_a_running_search(degrees: int) -> None:
         found = smooth(measured, LEVELS, ACCURACY, "f", noise)
         truth = np.array([surface(s) for s in found.sparsities])
         covered.append(np.mean((np.array(found.low) <= truth) & (truth <= np.array(found.high))))
-    print("MEASURED", degrees, np.mean(covered), np.std(covered) / math.sqrt(jobs))
-    assert 0.92 <= np.mean(covered) <= 0.98
+    assert 0.92 <= np.mean(covered) <= 0.97  # .93 to .94, standard error .012
 
 
 @pytest.mark.parametrize("schedules", [0, 2])

@@ -31,6 +31,15 @@ def test_a_lost_attempt_is_work_done_twice() -> None:
     assert (found.dense_runs, found.result_share) == (1.2, pytest.approx(1000 / 1200))
 
 
+def test_an_attempt_without_a_report_hides_no_repeated_work() -> None:
+    lost, silent = Stretch(1, 1, 60, 10.0, 600.0, 30.0), Stretch(2, None, None, 0.0, 0.0, 1.0)
+    again = Stretch(3, 40, 100, 400.0, 1000.0, 30.0)
+    found = ledger([work("complete", lost, silent, again, flops=1000.0)], **RUN)
+    outcome = by_name(found.by_outcome)
+    assert (outcome["repeated"].algorithmic_flops, outcome["repeated"].executed_flops) == (200.0, 1200.0)  # 20 steps
+    assert (outcome["complete"].device_seconds, outcome["repeated"].device_seconds) == (51.0, 10.0)
+
+
 def test_what_became_of_the_work() -> None:
     found = ledger(
         [

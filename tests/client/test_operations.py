@@ -57,6 +57,7 @@ CALLS: dict[str, Callable[[Client], Any]] = {
     "pareto": lambda c: c.pareto(JOB),
     "pause": lambda c: c.pause(JOB),
     "prioritize": lambda c: c.prioritize(JOB, 3),
+    "quota": lambda c: c.quota("project", "vision"),
     "quotas": lambda c: list(c.quotas()),
     "release_slot": lambda c: c.release_slot("desk/cpu:1"),
     "remove_quota": lambda c: c.remove_quota("project", "vision"),

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from analysis.notebooks.__main__ import main
+from analysis.notebooks.__main__ import _listen, main
 
 
 def test_a_port_in_use_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
@@ -14,6 +14,12 @@ def test_a_port_in_use_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> No
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert f"Port {port} on 127.0.0.1 cannot be used" in said
+
+
+def test_small_answers_do_not_wait_for_acknowledgements() -> None:
+    """asyncio turns Nagle off on sockets that say they are TCP; else each of a page's 250 files took 44 ms."""
+    with _listen("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.4", "example.com", "::"])

@@ -82,7 +82,7 @@ class Watched:
         """What axe-core calls serious, but for the boxes inside marimo's own tables."""
         from axe_playwright_python.sync_playwright import Axe
 
-        found = Axe().run(self.page).response["violations"]
+        found = Axe().run(self.page, options={"resultTypes": ["violations"]}).response["violations"]
         left = [
             (v, [n for n in v["nodes"] if v["id"] != "scrollable-region-focusable" or not _is_of_marimo(n)])
             for v in found

@@ -8,9 +8,9 @@ from threading import Barrier
 from sqlalchemy.orm import Session
 
 from analysis.curve import Findings
-from service.curves.memory import CurveMemory
-from service.curves.reading import read_curve, read_findings
-from store import attempts, verbs
+from service.curves.memory import AT_ONCE, CurveMemory, KeptCurve, patience_s
+from service.curves.reading import read_findings, tell
+from store import attempts, jobs, verbs
 from store.sessions import Database
 from store.tables import Job
 from tests.service import history
@@ -76,7 +76,8 @@ def test_what_is_kept_equals_what_is_computed_whole(database: Database) -> None:
                 history.completed(session, job, step, at, kind, choice.gauss(90, 1), seed=choice.randrange(4))
         with database.read() as session:
             now = session.get_one(Job, job.id)
-            kept, whole = memory.get(session, now), read_curve(session, now)
+            kept = memory.get(session, now)
+            whole = tell(now, read_findings(session, now), jobs.counts(session, now.id))
         assert kept.curve == whole
         assert json.loads(kept.text) == json.loads(json.dumps(whole.to_json()))
         assert list(json.loads(kept.answer)) == [name for name in whole.to_json() if name != "points"]
@@ -105,6 +106,62 @@ def test_many_who_ask_at_once_wait_for_one_computation(database: Database) -> No
         answers = {future.result(20) for future in [pool.submit(ask) for _ in range(8)]}
     assert len(answers) == 1
     assert counting.calls == [job.id]
+
+
+class Clock:
+    """Monotonic seconds that a test moves."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_of_a_long_job_that_goes_on_what_was_found_is_told_for_a_while(database: Database) -> None:
+    counting, clock = Counting(), Clock()
+    memory = CurveMemory(counting, patience=lambda _complete: 10.0, clock_s=clock)
+
+    def ask() -> KeptCurve:
+        with database.read() as session:
+            return memory.get(session, session.get_one(Job, job.id))
+
+    with database.write() as session:
+        job = history.half_done(session)
+    first = ask()
+    assert first.outdated_at_s is None
+    with database.write() as session:
+        history.completed(session, job, 8, value=95.0, seed=4)
+    clock.now_s += 4.0
+    told = ask()
+    assert len(counting.calls) == 1
+    assert told.outdated_at_s == 1000.0
+    assert (told.curve.points, told.points) == (first.curve.points, first.points)
+    assert told.curve.counts["complete"] == first.curve.counts["complete"] + 1, "counts are those of now"
+    assert ask() is told
+    clock.now_s += 7.0  # beyond the patience: told once more, and found anew behind it
+    assert ask().outdated_at_s == 1000.0
+    memory._behind.submit(int).result(30)  # it works one by one
+    found = ask()
+    assert (len(counting.calls), found.outdated_at_s) == (2, None)
+    assert found.curve.best[0].point.mean == 93.0
+    with database.write() as session:
+        history.completed(session, job, 9, value=95.0, seed=5)
+    clock.now_s += 31.0  # nobody asked for long: the first to ask waits for the answer as it is
+    assert (ask().outdated_at_s, len(counting.calls)) == (None, 3)
+    with database.write() as session:
+        history.completed(session, job, 10, value=95.0, seed=6)
+        verbs.stop(session, job.id, "stop")
+        for attempt in attempts.running(session, job_id=job.id):
+            attempts.cancel(session, attempt.id)
+        jobs.finish(session, job.id, job.lease_token or "", "failed", "user", "It was ended by a test.")
+    clock.now_s += 1.0
+    assert (ask().outdated_at_s, len(counting.calls)) == (None, 4), "an ended job is told of as it is"
+    memory.close()
+
+
+def test_small_jobs_are_told_of_as_they_are() -> None:
+    assert [patience_s(complete) for complete in (0, AT_ONCE, 10_000)] == [0.0, 0.0, 15.0]
 
 
 def test_memory_is_bounded_by_points(database: Database) -> None:

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 
+import pytest
+from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm import Session
 
 from service.jobs import memory as kept
-from service.jobs.memory import FactMemory, JobMemory, facts_of
-from store import attempts, overview
+from service.jobs.memory import FactMemory, JobMemory, OutlineMemory, facts_of
+from service.jobs.progress import Outline
+from store import attempts, listing, overview
 from store.sessions import Database
 from tests.service import history
 
@@ -37,19 +40,42 @@ def test_counts_are_read_again_after_an_event_alone(database: Database) -> None:
     assert read == [ids, [one.id], [one.id]]
 
 
-def test_facts_of_ended_jobs_are_kept_and_those_of_others_read(database: Database) -> None:
-    memory = FactMemory()
+def test_facts_of_ended_jobs_are_kept_and_those_of_others_for_a_moment(database: Database) -> None:
+    now_s = 0.0
+    memory = FactMemory(lambda: now_s)
     with database.write() as session:
         live, over = history.half_done(session), history.over(session)
     with database.read() as session:
         over = session.get_one(type(over), over.id)
         first = memory.get(session, over)
         assert first == facts_of(session, [over.id])[over.id]
-        assert memory.get(session, over) is first
         running = memory.get(session, live)
-        assert memory.get(session, live) is not running
+        assert memory.get(session, live) is running
         assert list(running.latest) == [6]
         assert (first.slots, running.slots) == (1, 1)
+    now_s += kept.MOMENT_S
+    with database.read() as session:
+        assert memory.get(session, over) is first
+        later = memory.get(session, live)
+        assert later is not running
+    with database.write() as session:
+        history.begun(session, live, 7, seed=9)  # tells of itself in an event
+    with database.read() as session:
+        assert sorted(memory.get(session, live).latest) == [6, 7]
+
+
+def test_outlines_are_read_once(database: Database) -> None:
+    memory = OutlineMemory()
+    with database.write() as session:
+        ids = [history.submitted(session).id for _ in range(2)]
+    with database.read() as session:
+        found = memory.get(session, ids)
+        assert found[ids[0]] == Outline(frozenset({"sparse_wide", "sparse_parallel"}), 1)
+        assert memory.get(session, ids[:1])[ids[0]] is found[ids[0]]
+        assert memory.get(session, []) == {}
+        (listed, _) = listing.page(session, limit=2)
+        with pytest.raises(InvalidRequestError):
+            _ = listed.plan  # a list does not read it
 
 
 def test_memory_of_jobs_is_bounded(database: Database) -> None:
