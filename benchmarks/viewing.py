@@ -89,10 +89,12 @@ def arrives(port: int, path: str) -> float:
     address = f"ws://127.0.0.1:{port}{page}ws?{session}&{query}"
     origin = f"http://127.0.0.1:{port}"
     headers = {"Cookie": cookie}
-    with connect(address, origin=origin, additional_headers=headers, proxy=None, max_size=None) as socket:  # type: ignore[arg-type]
+    options = {"origin": origin, "additional_headers": headers, "proxy": None, "max_size": None, "close_timeout": 1.0}
+    with connect(address, **options) as socket:  # type: ignore[arg-type]
         while CHART_MESSAGE not in str(socket.recv(timeout=PATIENCE_S)):
             pass
-    return time.perf_counter() - began
+        took = time.perf_counter() - began
+    return took
 
 
 def _text(body: bytes, headers: object) -> str:

@@ -46,6 +46,7 @@ class CurvePointView(DenseView):
     schedule: str
     sparsity: float
     search_values: list[float]
+    search_seeds: list[int]
     flop_ratio: float
     iso_flop: bool = Field(description="Within .1 % of dense's FLOPs; a point that is not is never compared.")
     trial_ids: list[int]

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from httpx import Response
 from starlette.testclient import TestClient
 
 from service.access.viewer import LOCAL, Viewer
@@ -52,7 +52,7 @@ def test_equal_plans_without_end_leave_the_service_to_others(
     planner.going.clear()
     plans = guarded.app.state.context.plans  # type: ignore[attr-defined]
 
-    def ask(kind: str) -> Response:
+    def ask(kind: str) -> Any:
         return guarded.post("/v1/jobs?dry_run=true", json=SMALLEST_JOB, headers=bearer(given[kind]))
 
     share = 240 // 4
@@ -124,7 +124,7 @@ def test_one_projects_polls_leave_places_to_anothers(guarded: TestClient, databa
         )
     streams = guarded.app.state.context.streams  # type: ignore[attr-defined]
 
-    def poll(job_id: str, kind: str, wait_s: float) -> Response:
+    def poll(job_id: str, kind: str, wait_s: float) -> Any:
         last = guarded.get(f"/v1/jobs/{job_id}/events", headers=bearer(given[kind])).json()["last_id"]
         params = {"after": last, "wait_s": wait_s}
         return guarded.get(f"/v1/jobs/{job_id}/events", params=params, headers=bearer(given[kind]))
@@ -137,7 +137,7 @@ def test_one_projects_polls_leave_places_to_anothers(guarded: TestClient, databa
         assert poll(ours, "submit", 0.01).status_code == 200, "another token of the project"
         assert poll(theirs, "other", 0.01).status_code == 200, "another project"
         with database.write() as session:
-            history.jobs.claim(session, "w", 60.0)  # an event for the first job
+            jobs.claim(session, "w", 60.0)  # an event for the first job
         assert {answer.result(30).status_code for answer in held} == {200}
     assert streams.taken == 0
 
