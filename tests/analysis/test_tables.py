@@ -23,7 +23,7 @@ def test_best_per_family(states: dict[str, Curve]) -> None:
         "Against dense (bits/byte)": "+0.039 ± 0.010",
         "Seeds": "3",
         "Status": "confirmed",
-        "P(best)": "1.00 (of 6)",
+        "P(best)": "0.99 (of 6)",
         "Mask schedule": "static",
         "FLOPs × dense": "1.0000",
     }
