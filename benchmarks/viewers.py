@@ -55,21 +55,22 @@ def verdict(value: float, target: float) -> str:
     return "met" if value < target else "NOT met"
 
 
-async def seen(context: BrowserContext, address: str) -> float:
+async def seen(context: BrowserContext, address: str, meter: Meter) -> float:
     """Seconds from the address to the first chart that is drawn."""
     page = await context.new_page()
     began = time.perf_counter()
     await page.goto(address, timeout=1e3 * PATIENCE_S, wait_until="commit")
     await page.locator(CHART).first.wait_for(timeout=1e3 * PATIENCE_S)
     took = time.perf_counter() - began
+    meter.look()
     await page.close()
     return took
 
 
-async def new_visitor(browser: Browser, address: str) -> float:
+async def new_visitor(browser: Browser, address: str, meter: Meter) -> float:
     """As `seen`, with nothing in the browser's cache."""
     context = await browser.new_context(viewport=DESK)  # type: ignore[arg-type]
-    took = await seen(context, address)
+    took = await seen(context, address, meter)
     await context.close()
     return took
 
@@ -104,16 +105,17 @@ async def opening(profile: Path, base: str, contents: stored.Contents, service: 
                  ("isoflop", "10,000 trials", contents.large), ("search", "10,000 trials", contents.large))  # fmt: skip
         for page, size, job in pages:
             meter = Meter(service, notebooks)
-            walls = [await new_visitor(browser, f"{base}/{page}/?job={job}") for _ in range(ROUNDS)]
+            walls = [await new_visitor(browser, f"{base}/{page}/?job={job}", meter) for _ in range(ROUNDS)]
             print(f"{page:<8} {size:<14} new visitor   {_list(walls)} s; {meter.words()} for {ROUNDS}", flush=True)
         await browser.close()
         options = {"executable_path": CHROMIUM, "args": list(QUIET), "viewport": DESK}
         context = await playwright.chromium.launch_persistent_context(str(profile), **options)  # type: ignore[arg-type]
         for page, size, job in pages:
+            before = Meter(service, notebooks)
             for _ in range(2):  # code that was asked for twice is kept compiled
-                await seen(context, f"{base}/{page}/?job={job}")
+                await seen(context, f"{base}/{page}/?job={job}", before)
             meter = Meter(service, notebooks)
-            walls = [await seen(context, f"{base}/{page}/?job={job}") for _ in range(ROUNDS)]
+            walls = [await seen(context, f"{base}/{page}/?job={job}", meter) for _ in range(ROUNDS)]
             middle = statistics.median(walls) if job == contents.middle else middle
             said = f": {verdict(statistics.median(walls), OPENS_S)}" if job == contents.large else ""
             print(
@@ -154,7 +156,7 @@ async def browsers(number: int, base: str, job: str, asker: Asker, meter: Meter,
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         began = time.perf_counter()
-        pages = [new_visitor(browser, f"{base}/isoflop/?job={job}") for _ in range(number)]
+        pages = [new_visitor(browser, f"{base}/isoflop/?job={job}", meter) for _ in range(number)]
         walls = await asyncio.gather(*pages, return_exceptions=True)
         busy = asker.told(began, time.perf_counter())
         await browser.close()

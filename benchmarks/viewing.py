@@ -52,24 +52,36 @@ class Asker(threading.Thread):
 
 
 class Meter:
-    """CPU seconds of the servers and of this process with its browsers, since the meter began."""
+    """CPU seconds of the servers and of this process with its browsers, since the meter began.
+
+    A browser ends a page's process with the page and takes its time with it: `look` before.
+    """
 
     def __init__(self, service: Server, notebooks: Server) -> None:
         self._servers = (service, notebooks)
-        self._began = self._now()
+        self._first: dict[tuple[int, float], float] = {}
+        self._last: dict[tuple[int, float], float] = {}
+        self._began = tuple(server.cpu_s() for server in self._servers)
+        self.look()
+        self._first = dict(self._last)
 
-    def _now(self) -> tuple[float, float, float]:
-        api, pages = (server.cpu_s() for server in self._servers)
-        every, me = 0.0, psutil.Process()
+    def look(self) -> None:
+        """Note what every process that lives has used."""
+        me = psutil.Process()
+        servers = {
+            p.pid for server in self._servers for p in (server.process, *server.process.children(recursive=True))
+        }
         for process in [me, *me.children(recursive=True)]:
             with suppress(psutil.Error):
                 times = process.cpu_times()
-                every += times.user + times.system
-        return api, pages, every - api - pages
+                if process.pid not in servers:
+                    self._last[process.pid, process.create_time()] = times.user + times.system
 
     def words(self) -> str:
         """ "CPU: API .10 s, notebooks .45 s, browsers and this program 5.20 s"."""
-        api, pages, rest = (now - then for now, then in zip(self._now(), self._began, strict=True))
+        self.look()
+        api, pages = (server.cpu_s() - then for server, then in zip(self._servers, self._began, strict=True))
+        rest = sum(self._last.values()) - sum(self._first.values())
         return f"CPU: API {api:.2f} s, notebooks {pages:.2f} s, browsers and this program {rest:.2f} s"
 
 

@@ -32,7 +32,7 @@ LINKS: dict[tuple[str, str], dict[str, dict[str, str]]] = {
     ("list_slots", "200"): {"release_slot": {"slot": "$response.body#/items/0/slot"}},
     ("create_token", "201"): {"show_token": TOKEN_ID, "revoke_token": TOKEN_ID},
     ("list_tokens", "200"): {"show_token": {"token": "$response.body#/items/0/id"}},
-    ("put_quota", "200"): {"delete_quota": QUOTA},
+    ("put_quota", "200"): {"show_quota": QUOTA, "delete_quota": QUOTA},
 }
 
 

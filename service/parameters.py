@@ -10,6 +10,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from service.access.rights import OPEN
+from service.methods import allowed
 from service.problems import Refused
 
 LONGEST = 60  # characters of a name that are shown
@@ -26,7 +27,8 @@ async def refuse_unknown(request: Request) -> None:
         return
     known = names(route)
     unknown = [name for name in request.query_params if name not in known]
-    if unknown:
+    # `PATCH /v1/jobs/x:pause` also looks like `/v1/jobs/{job}`: that is a wrong method, and told so elsewhere
+    if unknown and request.method in allowed(request.app.routes, request.url.path):
         legal = f"its parameters are {', '.join(known)}" if known else "it has none"
         sentence = f"this address has no such parameter; {legal}."
         errors = [{"field": name[:LONGEST], "message": sentence} for name in unknown]

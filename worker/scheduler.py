@@ -258,11 +258,11 @@ class Scheduler:
         Args:
             running: attempts of this job. occupied: slots that earlier workers' attempts keep.
         """
-        # Where nothing runs, the job may be done although no slot is free: all may be in quarantine.
-        while not self._stop.is_set() and (not running or self._engine.can(occupied) is not None):
+        idle = not running  # then the job may be done although no slot is free: all may be in quarantine
+        while not self._stop.is_set() and (idle or self._engine.can(occupied) is not None):
             with self._database.read() as session:
                 bad = {quarantine.slot for quarantine in slots.quarantined(session)}
-                if running and self._warmest_slot(occupied, bad, "") is None:
+                if not idle and self._warmest_slot(occupied, bad, "") is None:
                     return False
                 known = trials.all_of(session, claim.job_id)
                 late = attempts.retries(session, claim.job_id)
@@ -291,6 +291,7 @@ class Scheduler:
                 if slot is None:
                     return False
                 self._start(claim, next_one, slot)
+                idle = False
             claim = self._renew(claim)
             if claim.state == "paused" or claim.wanted == "cancel":
                 return False

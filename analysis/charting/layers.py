@@ -47,7 +47,9 @@ def layer_chart(layers: Sequence[Layer], family: str, canvas: Canvas) -> alt.Lay
     ]  # fmt: skip
     title = "Share of weights that are active, per layer"
     x = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[0, 1.18], nice=False))
-    axis = alt.Axis(title=None, ticks=False, domain=False, labelColor=ground.ink, labelLimit=190, labelFontSize=11)
+    axis = alt.Axis(
+        title=None, ticks=False, domain=False, labelColor=ground.ink, labelLimit=190, labelFontSize=11, labelPadding=6
+    )
     y = alt.Y("layer:N", sort=[row["layer"] for row in rows], axis=axis)
     whole = alt.Chart(data([{**row, "x": 1.0} for row in rows])).mark_bar(height=9, color=ground.band)
     bar = alt.Chart(data(rows)).mark_bar(height=9)

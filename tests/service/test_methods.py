@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
         ("PATCH", "/v1/jobs/job_0:cancel", "POST"),
         ("PUT", "/v1/jobs:bulk", "POST"),
         ("POST", "/v1/jobs/job_0/trials/1/artifacts/a/b", "GET"),
-        ("POST", "/v1/quotas/project/p", "DELETE, PUT"),
+        ("POST", "/v1/quotas/project/p", "DELETE, GET, PUT"),
         ("PATCH", "/healthz", "GET"),
     ],
 )

@@ -23,6 +23,10 @@ def test_probes_may_say_what_they_like(edge: TestClient) -> None:
     assert edge.get("/healthz?from=balancer").status_code == edge.get("/readyz?x=1").status_code == 200
 
 
+def test_a_wrong_method_is_told_before_a_wrong_parameter(edge: TestClient) -> None:
+    assert edge.patch("/v1/jobs/job_0:pause?running=finish").status_code == 405
+
+
 def test_a_name_of_any_size_is_told_of_shortly(edge: TestClient) -> None:
     refused = edge.get("/v1/me", params={"é\n" * 2000: "1"})
     assert refused.status_code == 422

@@ -20,7 +20,7 @@ def test_every_request_has_an_id_and_one_line(edge: TestClient, caplog: pytest.L
         "mine.1",
         "GET",
         "/v1/jobs/job_0",
-        404,
+        422,
     )
     assert first["ms"] >= 0
     assert (second["path"], second["status"]) == ("/healthz", 200)

@@ -18,6 +18,7 @@ from service.rendering import Rendering
 from service.settings import Settings
 from store import jobs
 from store.sessions import Database
+from tests import looping
 from tests.service import history
 from tests.service.access.conftest import Tokens, bearer, given
 from tests.service.conftest import opened
@@ -100,7 +101,7 @@ def test_who_waits_for_a_drawing_holds_no_thread_and_is_bounded() -> None:
         assert rendering.waiting == 0
         assert await rendering.draw("a", BOB, make) == b"<svg/>"
 
-    asyncio.run(asyncio.wait_for(run(), 60))
+    looping.run(run())
 
 
 def test_a_drawing_that_fails_gives_its_place_back() -> None:
@@ -114,7 +115,7 @@ def test_a_drawing_that_fails_gives_its_place_back() -> None:
                 await rendering.draw("a", BOB, fail)
         assert rendering.waiting == 0
 
-    asyncio.run(run())
+    looping.run(run())
 
 
 def test_one_projects_polls_leave_places_to_anothers(guarded: TestClient, database: Database, given: Tokens) -> None:

@@ -1,6 +1,5 @@
 """Against the real server: what was demonstrated to be open without the gate is shut with it."""
 
-import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -16,6 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 from analysis.notebooks import shell
 from analysis.notebooks.access import Access
 from analysis.notebooks.gate import COOKIE, Gate
+from tests import looping
 
 if TYPE_CHECKING:
     from tests.analysis.notebooks.conftest import Served
@@ -178,7 +178,7 @@ def test_behind_a_proxy_what_came_in_the_clear_is_refused_and_cookies_are_secure
         async with httpx.AsyncClient(transport=transport, base_url=f"{scheme}://lab.example") as http:
             return await http.get("/best/")
 
-    answer = asyncio.run(ask())
+    answer = looping.run(ask())
     if scheme == "http":
         assert answer.status_code == 403
         assert "in the clear" in answer.text

@@ -1,6 +1,5 @@
 """The gate: whose token, how often, in the clear or not; and what it writes down."""
 
-import asyncio
 import threading
 import time
 from dataclasses import replace
@@ -18,6 +17,7 @@ from service.settings import Settings
 from store import tokens
 from store.sessions import Database
 from store.tables import Audit, Token
+from tests import looping
 from tests.service.access.conftest import Tokens, bearer, from_address
 from tests.service.conftest import opened
 from tests.service.fakes import FakePlanner
@@ -157,7 +157,7 @@ def test_the_database_away_is_no_way_in(guarded: TestClient, given: Tokens) -> N
 
 
 def replace_database(context: Any, database: Database) -> Any:
-    return type(context)(context.settings, database, context.planner, context.stopping)
+    return replace(context, database=database)
 
 
 def test_changes_are_audited_and_so_are_their_refusals(guarded: TestClient, given: Tokens, database: Database) -> None:
@@ -254,7 +254,7 @@ def test_the_audit_row_is_there_before_the_answer(guarded: TestClient, given: To
         }  # fmt: skip
         await guarded.app(scope, receive, send)  # type: ignore[arg-type]
 
-    asyncio.run(ask())
+    looping.run(ask())
     assert seen == [1]
 
 

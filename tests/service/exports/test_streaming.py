@@ -9,6 +9,7 @@ import pytest
 from service.access.viewer import LOCAL
 from service.exports.streaming import Held
 from service.places import Places
+from tests import looping
 
 
 class Source:
@@ -50,7 +51,7 @@ def answered(source: Source, places: Places, *, asgi: str, leaves_after: int) ->
         await Held(source.pieces(), places.of(LOCAL), "text/csv", {}, 60.0)(scope, receive, send)
 
     try:
-        asyncio.run(asyncio.wait_for(talk(), 20))
+        looping.run(talk())
     except Exception as error:
         assert type(error).__name__ == "ClientDisconnect"
     return sent
@@ -85,7 +86,7 @@ def test_a_source_that_fails_is_closed_too() -> None:
         await Held(broken(), places.of(LOCAL), "text/csv", {}, 60.0)(scope, receive, send)
 
     with pytest.raises((RuntimeError, BaseExceptionGroup), match=r"database is away|unhandled"):
-        asyncio.run(talk())
+        looping.run(talk())
     assert places.taken == 0
 
 
@@ -107,7 +108,7 @@ def test_a_reader_that_takes_nothing_loses_its_place(caplog: pytest.LogCaptureFi
         scope = {"type": "http", "method": "GET", "asgi": {"spec_version": "2.4"}, "headers": [], "path": "/x"}
         await Held(source.pieces(), places.of(LOCAL), "text/csv", {}, 0.2)(scope, receive, send)
 
-    asyncio.run(asyncio.wait_for(talk(), 20))
+    looping.run(talk())
     assert source.closed
     assert places.taken == 0
     assert all(message.get("more_body", True) for message in sent), "it is not said to be whole"
