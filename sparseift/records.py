@@ -340,8 +340,9 @@ class Progress:
         train_loss: mean since the last report (nats); None in the report that follows a resume at once.
         value: the metric on the validation split (the data set's unit); None where only the loss was measured.
         training_flops: spent so far by the formulas of `sparseift.training_flops`, mask updates included.
-        sparsity: share of masked weights now zero; churn: share of active weights replaced by the last update;
-        itop: share of maskable weights that were ever active. All None for dense.
+        sparsity: share of masked weights now zero; itop: share of maskable weights that were ever
+            active; both None for dense.
+        churn: share of active weights replaced by the last update; None where there was none since the last report.
         seconds: since the attempt began.
     """
 

@@ -101,12 +101,15 @@ def counts(session: Session, job_id: str) -> dict[str, int]:
     return dict(session.execute(query).all())
 
 
-def claim(session: Session, worker: str, ttl_s: float) -> Job | None:
+def claim(session: Session, worker: str, ttl_s: float, slots: int = 0) -> Job | None:
     """Lease the first job in the queue that nobody drives, for `ttl_s` seconds by the database's clock; None: none.
 
     Higher priorities come first, then older jobs; those that a quota holds are passed over. The conditional UPDATE
     decides; of two workers that race for a job exactly one gets it. A queued job becomes running; a running or stopping
     one, whose owner let it go or died, keeps its state.
+
+    Args:
+        slots: that the worker has; its event says so where the job's search uses fewer at a time (`in_flight`).
     """
     found = _first_in_queue(session)
     if found is None:
@@ -128,7 +131,9 @@ def claim(session: Session, worker: str, ttl_s: float) -> Job | None:
     ).one_or_none()
     if job is not None:
         kind = "job.running" if old_state == "queued" else "job.claimed"
-        events.append(session, job_id, kind, {"state": state, "worker": worker})
+        at_once = job.spec["in_flight"]
+        more = {"slots": slots, "in_flight": at_once} if slots > at_once else {}
+        events.append(session, job_id, kind, {"state": state, "worker": worker, **more})
     return job
 
 

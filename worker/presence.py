@@ -32,7 +32,7 @@ class Presence:
         lease_ttl_s: float,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._database, self._engine, self._slots, self._ttl_s = database, engine, tuple(slots), lease_ttl_s
+        self._database, self._engine, self.slots, self._ttl_s = database, engine, tuple(slots), lease_ttl_s
         self._clock_s = clock_s
         self._told_at: float | None = None
         self._process = identity(os.getpid())
@@ -54,7 +54,7 @@ class Presence:
                 host=platform.node(),
                 process=self._process,
                 engine=self._engine,
-                slot_names=self._slots,
+                slot_names=self.slots,
                 versions=self._versions,
                 lease_ttl_s=self._ttl_s,
             )

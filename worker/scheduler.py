@@ -125,8 +125,9 @@ class Scheduler:
             ending.say_goodbye(self._presence, self.name)
 
     def _claim(self) -> Claim | None:
+        known = len(self._presence.slots) if self._presence is not None else 0
         with self._database.write() as session:
-            job = jobs.claim(session, self.name, self._ttl_s)
+            job = jobs.claim(session, self.name, self._ttl_s, known)
         self._database_answered()
         if job is None:
             return None

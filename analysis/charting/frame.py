@@ -77,8 +77,9 @@ def draw(mark: alt.Chart, **channels: Any) -> alt.Chart:
 
 
 def tooltip(*names: str) -> list[alt.Tooltip]:
-    """Fields of the rows as they are named."""
-    return [alt.Tooltip(f"{name}:N", title=name[:1].upper() + name[1:]) for name in names]
+    """Fields of the rows as they are named; a family's is its label."""
+    titles = {"label": "Family"}
+    return [alt.Tooltip(f"{name}:N", title=titles.get(name, name[:1].upper() + name[1:])) for name in names]
 
 
 def href(rows: Sequence[Row]) -> dict[str, Any]:

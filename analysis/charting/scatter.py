@@ -90,7 +90,7 @@ def scatter(
         "y": alt.Y("y:Q", scale=_scale(rows, "y", y), axis=_axis(rows, "y", None)),
         "tooltip": [
             alt.Tooltip("Trial:N"),
-            alt.Tooltip("group:N", title=GROUPINGS[colour]),
+            alt.Tooltip("label:N", title=GROUPINGS[colour]),
             alt.Tooltip("X:N", title=COLUMNS[x]),
             alt.Tooltip("Y:N", title=COLUMNS[y]),
             alt.Tooltip("State:N"),

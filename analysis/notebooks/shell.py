@@ -131,6 +131,8 @@ body { display: flex; flex-direction: column; background: var(--sift-paper) }
 #sift-bar a[aria-current] { color: var(--sift-ink); border-bottom-color: var(--sift-fill); font-weight: 600 }
 #sift-bar a:focus-visible, #sift-bar button:focus-visible { outline: 2px solid var(--sift-fill); outline-offset: -3px }
 #sift-skip { position: absolute; left: -999px } #sift-skip:focus { position: static }
+.sift-dark #vg-tooltip-element { background: #262c29; color: #e8eaed; border-color: #4a524e }
+.sift-dark #vg-tooltip-element table tr td.key { color: #a3abb5 }
 #sift-copy::first-letter { text-transform: uppercase }
 @media (max-width: 640px) { #sift-bar { padding: 0 .4rem; gap: .1rem } #sift-copy span { display: none } }
 </style>"""

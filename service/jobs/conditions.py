@@ -47,12 +47,19 @@ def _condition(event: Event, before: Conditions) -> ConditionView:
         origin = payload.get("cloned_from")
         reason, message = "submitted", f"Cloned from '{origin}'." if origin else "A user submitted the job."
     elif word == "running" and not reason:
-        reason, message = "claimed", f"The worker '{payload.get('worker', '')}' took the job."
+        reason, message = "claimed", _taken(payload)
     elif word == "extended":
         reason, message = "extended", _extension(payload.get("budget", {}))
         if payload.get("state") == "queued" and _ended(before):
             word = "queued"
     return ConditionView(type=cast(Any, word), at=utc(event.at_s), reason=reason, message=message)
+
+
+def _taken(payload: Mapping[str, Any]) -> str:
+    taken = f"The worker '{payload.get('worker', '')}' took the job."
+    if "in_flight" not in payload:
+        return taken
+    return f"{taken} Of its {payload['slots']} slots the search uses {payload['in_flight']} at a time (in_flight)."
 
 
 def _ended(before: Conditions) -> bool:

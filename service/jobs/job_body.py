@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, Field, Strict, StrictBool, StrictInt, StringConstraints
+from pydantic import BaseModel, Field, Strict, StrictBool, StrictInt, StringConstraints, WithJsonSchema
 from pydantic.functional_validators import AfterValidator, BeforeValidator
 
 from service.access.schemas import Project
@@ -20,7 +20,8 @@ Distribution = Literal["uniform", "erk"]
 
 StrictFloat = Annotated[float, Strict()]  # integers pass, texts and booleans do not
 Number = StrictInt | StrictFloat
-Bounded = Annotated[Number, Field(ge=-1e12, le=1e12)]
+RANGE = {"minimum": -1e12, "maximum": 1e12}  # pydantic writes no range of a union into the schema
+Bounded = Annotated[Number, Field(ge=-1e12, le=1e12), WithJsonSchema({"type": "number", **RANGE})]
 Numbers = Annotated[tuple[Bounded, ...], Field(max_length=64)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
 FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from analysis.best import judge
+from analysis.best import gain_over_dense, judge, over_dense
 from analysis.blocks import contrasts, residual_noise
 from analysis.measurement import Measurement
 from analysis.points import aggregate, aggregate_dense
@@ -98,16 +98,18 @@ def test_runs_without_spread_borrow_the_jobs_noise() -> None:
 def test_gains_cover_as_often_as_they_say(measure: Measure, seeds: int, shared: float, families: int) -> None:
     """The interval of a curve's own gain, as it is shown, with and without a common effect of the seed."""
     random, jobs, covered = np.random.default_rng(seeds), 1200, 0
-    for _ in range(jobs):
+    for job in range(jobs):
         common = random.normal(0, shared, seeds)
         rows = [measure(DENSE, 0.0, i, v, "confirm") for i, v in enumerate(common + random.normal(0, 1, seeds))]
         for f in range(families):
             values = 0.7 + common + random.normal(0, 1, seeds)
             rows += [measure(f"sparse_{f}", 0.5, i, v, "confirm") for i, v in enumerate(values)]
         rows += [measure("sparse_0", 0.7, 50 + i, random.normal(0, 1)) for i in range(3)]  # of the search, elsewhere
-        points, _ = judge(aggregate(rows, {}), aggregate_dense(rows), ACCURACY)
-        gain = points[0].gain
+        points, baseline = aggregate(rows, {}), aggregate_dense(rows)
+        gain = gain_over_dense(points[0], over_dense(points, baseline, ACCURACY), ACCURACY)
         assert gain is not None
+        if not job:
+            assert gain == judge(points, baseline, ACCURACY)[0][0].gain, "what a curve shows"
         assert gain.low is not None
         assert gain.high is not None
         covered += gain.low <= 0.7 <= gain.high

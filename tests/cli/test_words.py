@@ -10,6 +10,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
+from sparseift.cli import options
 from sparseift.cli.app import app
 from store import attempts, jobs
 from store.sessions import Database
@@ -67,12 +68,15 @@ ELSEWHERE = {  # programs, what asks no service of a job, and what other files h
 
 @pytest.mark.slow
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_what_a_service_says_is_never_markup(database: Database, address: str, tmp_path: Path) -> None:
+def test_what_a_service_says_is_never_markup(
+    database: Database, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(options.out, "_width", 300)  # whoever made it first, and on what terminal
     with database.write() as session:
         ids = {"JOB": named(session).id, "OPEN": history.claimed(session, replace(history.THREE, name=WORDS)).id}
     for is_told, line in LINES:
         words = [ids.get(word, word) for word in line]
-        result = CliRunner().invoke(app, [*words, "--url", address], env={"COLUMNS": "300"})
+        result = CliRunner().invoke(app, [*words, "--url", address])
         assert result.exit_code == 0, (line, result.output, result.exception)
         if is_told:
             assert WORDS in result.output, line

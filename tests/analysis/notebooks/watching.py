@@ -12,7 +12,7 @@ SERIOUS = ("serious", "critical")
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 CHART = ".vega-embed .marks"
 
-# Where a point of a chart is: where its picture is most colourful.
+# Where a point of a chart is: where its picture is most colourful, in the middle of that.
 FIND_A_MARK = """(marks) => {
   const box = marks.getBoundingClientRect();
   const context = marks.getContext('2d'), scale = marks.width / box.width;
@@ -23,7 +23,7 @@ FIND_A_MARK = """(marks) => {
     for (let dy = -size; dy <= size; dy += 3) for (let dx = -size; dx <= size; dx += 3) {
       const i = 4 * ((y + dy) * marks.width + x + dx), d = image.data;
       const high = Math.max(d[i], d[i + 1], d[i + 2]), low = Math.min(d[i], d[i + 1], d[i + 2]);
-      score += d[i + 3] > 200 ? high - low : 0;
+      score += (d[i + 3] > 200 ? high - low : 0) * (size + 1 - Math.max(Math.abs(dx), Math.abs(dy)));
     }
     if (score > best.score) best = {score, x: box.x + x / scale, y: box.y + y / scale};
   }

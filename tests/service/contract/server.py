@@ -3,12 +3,12 @@
 `python -m tests.service.contract.server DATABASE ARTIFACTS` prints its address and serves until it is ended.
 """
 
-import socket
 import sys
 from pathlib import Path
 
 import uvicorn
 
+from service.__main__ import listening
 from service.app import create_app
 from service.settings import Settings
 from tests.service.fakes import FakePlanner
@@ -25,11 +25,11 @@ def main(database_url: str, artifacts: str) -> None:
         event_poll_s=0.02,
         event_heartbeat_s=0.1,
     )
-    listening = socket.create_server(("127.0.0.1", 0))
-    sys.stdout.write(f"http://127.0.0.1:{listening.getsockname()[1]}\n")
+    server = listening("127.0.0.1", 0)
+    sys.stdout.write(f"http://127.0.0.1:{server.getsockname()[1]}\n")
     sys.stdout.flush()
     app = create_app(settings, FakePlanner())
-    uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)).run(sockets=[listening])
+    uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)).run(sockets=[server])
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ def described(address: str, here: World, phases: set[str]) -> Any:
                 "no-shrink": True,
             },
             "phases": {name: {"enabled": name in phases} for name in ("examples", "coverage", "fuzzing")}
-            | {"stateful": {"enabled": "stateful" in phases, "generation": {"max-examples": 4 * EXAMPLES}}},
+            | {"stateful": {"enabled": "stateful" in phases, "generation": {"max-examples": 10 * EXAMPLES}}},
             # A clone's body is a job's, whose boundaries are many.
             "operations": [{"include-operation-id": "clone_job", "phases": {"coverage": {"enabled": False}}}],
             "auth": {"openapi": {"bearer": {"bearer": here.token}}},

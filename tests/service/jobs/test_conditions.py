@@ -52,6 +52,14 @@ def test_a_job_tells_what_became_of_it(client: TestClient, database: Database) -
     assert "conditions" not in client.get("/v1/jobs").json()["items"][0]
 
 
+def test_slots_that_the_search_leaves_idle_are_told(client: TestClient, database: Database) -> None:
+    with database.write() as session:
+        job_id = history.submitted(session).id
+        jobs.claim(session, "desk/1", 60.0, 8)
+    told = "The worker 'desk/1' took the job. Of its 8 slots the search uses 2 at a time (in_flight)."
+    assert conditions(client, job_id)[-1]["message"] == told
+
+
 def test_a_job_that_ended_and_goes_on_is_queued_again(client: TestClient, database: Database) -> None:
     with database.write() as session:
         job_id = history.over(session).id
