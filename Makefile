@@ -2,13 +2,18 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PARALLEL = -n 3 --dist worksteal
 INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help setup demo test lint types imports docs check clean
+# The tests start hundreds of processes, and each would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help setup demo test long lint types imports docs check clean
 
 help:
 	@echo "make demo    set up, then search all four families on real text and draw the curve"
-	@echo "make test    set up, then run every test"
+	@echo "make test    set up, then run the tests"
+	@echo "make long    the longest tests: whole searches, killed, waited for and repeated"
 	@echo "make check   lint, types, import rules, documentation"
 	@echo "make setup   only set up, for development"
 
@@ -18,7 +23,10 @@ demo: $(VENV)/.all
 	$(BIN)/sparseift demo $(ARGS)
 
 test: setup
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) -m "not long" --ignore tests/docs $(ARGS)
+
+long: setup
+	$(BIN)/python -m pytest $(PARALLEL) -m long $(ARGS)
 
 check: lint types imports docs
 
@@ -33,7 +41,7 @@ imports: setup
 	$(BIN)/lint-imports
 
 docs: setup
-	$(BIN)/python -m pytest -q tests/docs
+	$(BIN)/python -m pytest -q -n 2 tests/docs
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -11,12 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is imported: the suite itself runs on every core
 
 from store import migrate
 from store.sessions import Database
 from tests.postgres import PostgreSQL, server
+
+settings.register_profile("suite", deadline=None)  # no test here is a stopwatch
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

@@ -73,6 +73,10 @@ class Api:
         found: Json = self._known(f"/v1/jobs/{job_id}/{question}", lambda found: found)
         return found
 
+    def report(self, job_id: str) -> bytes:
+        """The whole answer as one HTML file: what ran, what follows, and its limits."""
+        return self._get(f"/v1/jobs/{job_id}/report", {"Accept": "text/html"}).content
+
     def trials(self, job_id: str, **filters: Any) -> Json:
         """A page of trials: `items` and `next_page_token`; filters, sort and limit as of the route."""
         given = {name: value for name, value in filters.items() if value not in (None, "", ())}

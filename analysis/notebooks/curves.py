@@ -71,7 +71,7 @@ def thinned_note(curve: Curve) -> str:
 
 
 def downloads(mo: Any, live: Live, curve: Curve) -> Any:
-    """The whole curve as files, read and made when they are asked for."""
+    """The whole curve as files, and the report (what ran, what follows, its limits), made when they are asked for."""
 
     def file(form: str, media_type: str, made: Callable[[Curve], bytes]) -> Any:
         def data() -> bytes:
@@ -90,6 +90,7 @@ def downloads(mo: Any, live: Live, curve: Curve) -> Any:
         file("svg", "image/svg+xml", drawn("svg")),
         file("png", "image/png", drawn("png")),
         file("html", "text/html", drawn("html")),
+        mo.download(lambda: live.api.report(curve.job_id), f"{curve.job_id}-report.html", "text/html", label="Report"),
     ]
     return mo.hstack(made, justify="start", wrap=True)
 

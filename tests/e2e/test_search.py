@@ -9,7 +9,7 @@ from sparseift.client import Client
 from sparseift.isoflop import TOLERANCE
 from tests.e2e.conftest import StartServer
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 JOB = """\
 name: end to end

@@ -25,7 +25,7 @@ from tests.worker.fakes import make_spec, submit
 from tests.worker.test_worker import assert_is_undisturbed, attempts_of, job_of, running, trials_of
 from worker.processes import end_groups, find
 
-pytestmark = [pytest.mark.slow, pytest.mark.faults]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.faults]
 
 TTL_S = 3.0
 LEASE = ("--lease-ttl-s", f"{TTL_S:g}")

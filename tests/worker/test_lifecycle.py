@@ -18,7 +18,7 @@ from tests.worker.test_worker import (
     trials_of,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 def complete(database: Database, job_id: str, kind: str) -> int:

@@ -86,6 +86,7 @@ def test_a_scheduler_proposes_starting_points_first_and_outlives_their_origin(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_real_worker_trains_the_ladder_and_starts_from_an_earlier_job(database: Database, workers: Workers) -> None:
     first = JobSpec(

@@ -139,6 +139,7 @@ def test_an_order_carries_its_bar() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_same_trials_are_stopped_whoever_is_killed(
     database: Database, database_url: str, workers: Workers, tmp_path: Path

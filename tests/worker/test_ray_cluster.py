@@ -78,6 +78,7 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made)
 
 
+@pytest.mark.long
 @on_postgresql
 def test_a_password_goes_to_a_cluster_by_its_nodes_alone(database: Database, folder: Path) -> None:
     """A worker is refused while the node does not know the URL; then a job runs, and no file of Ray's has the word."""

@@ -13,7 +13,7 @@ import pytest
 from sparseift.records import Budget, Space
 from tests.worker.test_same_on_engines import JOB, trained
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 SEARCHED = replace(
     JOB,
     space=Space(

@@ -20,7 +20,7 @@ from tests.worker.conftest import Workers
 from tests.worker.fakes import submit
 from worker.processes import find
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 JOB = JobSpec(
     "same",
     Named("mlp", {"width": 16}),

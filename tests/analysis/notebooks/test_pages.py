@@ -182,6 +182,12 @@ def test_from_a_job_to_its_files_and_another_job(
     download.value.save_as(tmp_path / "curve.csv")
     curve = httpx.get(f"{real.url}/v1/jobs/{real.jobs['finished']}/curve", trust_env=False).json()
     assert (tmp_path / "curve.csv").read_bytes() == render(Curve.from_json(curve), "csv")
+    with page.expect_download() as download:
+        page.get_by_text("Report", exact=True).click()
+    download.value.save_as(tmp_path / "report.html")
+    report = (tmp_path / "report.html").read_text()
+    assert "confirmed on fresh seeds" in report
+    assert ">Limits<" in report
     page.get_by_text("Cite", exact=True).click()
     assert "sparseift 0.1.0 commit 4d8e1d2" in page.locator("details pre").inner_text()  # as its attempts recorded it
     page.get_by_role("link", name="3 failed").click()
