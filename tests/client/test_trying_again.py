@@ -65,6 +65,7 @@ def test_a_used_up_quota_is_not_waited_for(script: Script, client: Client) -> No
         (format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True), pytest.approx(86_400.0, abs=3_600.0)),
         (format_datetime(datetime(2020, 1, 1, tzinfo=UTC), usegmt=True), 0.0),
     ],
+    ids=["seconds", "nothing", "a word", "below zero", "tomorrow", "long ago"],  # processes of a suite must agree
 )
 def test_the_wanted_wait_is_a_number_or_a_date(said: str, seconds: float) -> None:
     answer = httpx.Response(503, json={"detail": "x"}, headers={"Retry-After": said})
