@@ -11,6 +11,7 @@ may name another), which else would be reported by the luckier one's runs.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Protocol
 
 from analysis.blocks import Contrasts, contrasts
 from analysis.points import CurvePoint, DensePoint, marked
@@ -65,8 +66,8 @@ def over_dense(points: Sequence[CurvePoint], dense: DensePoint | None, metric: M
     """
     if dense is None:
         return None
-    runs = (_by_seed(p, metric) for p in points if p.iso_flop)
-    return contrasts(_by_seed(dense, metric), runs, job_noise(points, dense))
+    runs = (by_seed(p, metric) for p in points if p.iso_flop)
+    return contrasts(by_seed(dense, metric), runs, job_noise(points, dense))
 
 
 def gain_over_dense(
@@ -78,11 +79,23 @@ def gain_over_dense(
     """
     if against is None or not point.iso_flop:
         return None
-    return against.difference(_by_seed(point, metric), comparisons)
+    return against.difference(by_seed(point, metric), comparisons)
 
 
-def _by_seed(point: CurvePoint | DensePoint, metric: Metric) -> dict[int, float]:
-    """The point's values by seed, higher is better."""
+class Seeded(Protocol):
+    """What ran on seeds: a point, a dense model."""
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """In the order of the values."""
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """Of the validation metric."""
+
+
+def by_seed(point: Seeded, metric: Metric) -> dict[int, float]:
+    """The values by seed, higher is better."""
     sign = 1.0 if metric.direction == "maximize" else -1.0
     return {s: sign * v for s, v in zip(point.seeds, point.values, strict=True)}
 
@@ -169,7 +182,7 @@ def _beliefs(
     """What is known of the true means of each family with rivals, every family's runs telling of seeds and noise."""
     sign = 1.0 if metric.direction == "maximize" else -1.0
     runs = {f: [{s: sign * v for s, v in p.all_runs.items()} for p in points] for f, points in families.items()}
-    baseline = [_by_seed(dense, metric)] if dense else []
+    baseline = [by_seed(dense, metric)] if dense else []
     rivalled = [f for f in runs if len(runs[f]) > 1]
     return {f: believe(runs[f], [runs[other] for other in runs if other != f], baseline) for f in rivalled}
 

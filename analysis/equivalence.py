@@ -25,7 +25,10 @@ STEPS = 1200  # of the search for the interval's ends, over the measured range o
 HIGHEST_DEGREE = 2  # of the polynomial
 
 Floats = NDArray[np.float64]
-Reason = Literal["", "too_few_dense_sizes", "not_monotone", "no_noise", "below_range", "above_range", "not_iso_flop"]
+Reason = Literal[
+    "", "too_few_dense_sizes", "not_monotone", "no_noise", "below_range", "level_with_largest", "above_range",
+    "not_iso_flop",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,12 +242,14 @@ def _multiplier(
     curve = design @ fit.coefficients
     if target < curve[0]:
         return answer("below_range", "It is not better than the smallest dense model of the fit.")
-    if target > curve[-1]:
-        return answer("above_range", f"It is better than the largest dense model, at {largest}.")
-    value = float(np.interp(target, curve, grid))
     of_fit, degrees = _fit_noise(np.einsum("ij,jk,ik->i", design, fit.covariance, design), noise, sizes, point)
     error = np.sqrt(noise.sd**2 / len(point.values) + of_fit)
     excess = np.abs(target - curve) - t_quantile(degrees, count) * error  # ≤ 0: cannot be told apart
+    if target > curve[-1]:
+        if excess[-1] > 0:
+            return answer("above_range", f"It is better than the largest dense model, at {largest}.")
+        return answer("level_with_largest", f"Noise does not separate it from the largest dense model, at {largest}.")
+    value = float(np.interp(target, curve, grid))
     place = int(np.searchsorted(grid, value))
     low, high = _end(grid, excess, max(0, place - 1), -1), _end(grid, excess, place, 1)
     return answer("", "", (2**value, None if low is None else 2**low, None if high is None else 2**high))

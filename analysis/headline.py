@@ -96,7 +96,7 @@ def equivalence_text(best: Winner, multiplier: Multiplier | None, ladder: Sequen
     told = best.point.confirmed and verdict(best.gain) == "better"
     if not told or multiplier is None:
         return ""
-    if multiplier.reason == "above_range":
+    if multiplier.reason in ("level_with_largest", "above_range"):
         return _above_text(ladder)
     low, high = multiplier.low, multiplier.high
     if multiplier.value is None or (low is None and high is None):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from analysis.best import FamilyBest, Winner, job_noise
+from analysis.best import FamilyBest, Winner, by_seed, job_noise
 from analysis.blocks import contrasts
 from analysis.equivalence import DenseSize, EquivalenceAnswer, dense_sizes, equivalence, is_one_size
 from analysis.measurement import Measurement
@@ -64,21 +64,15 @@ def ladder(
     )
     if winner is None or not winner.point.confirmed:
         return found
-    noise, best = job_noise(points, dense), _by_seed(winner.point, metric)
-    others = [_by_seed(p, metric) for p in points if p.iso_flop] + ([_by_seed(dense, metric)] if dense else [])
-    rungs = [_by_seed(rung, metric) for rung in found]
+    noise, best = job_noise(points, dense), by_seed(winner.point, metric)
+    others = [by_seed(p, metric) for p in points if p.iso_flop] + ([by_seed(dense, metric)] if dense else [])
+    rungs = [by_seed(rung, metric) for rung in found]
 
     def over(i: int) -> Difference:
         block = [*others, *rungs[:i], *rungs[i + 1 :]]
         return contrasts(rungs[i], block, noise).difference(best, winner.picked_from)
 
     return tuple(replace(rung, gain=over(i)) for i, rung in enumerate(found))
-
-
-def _by_seed(point: CurvePoint | DensePoint | DenseRung, metric: Metric) -> dict[int, float]:
-    """The runs by seed, higher is better."""
-    sign = 1.0 if metric.direction == "maximize" else -1.0
-    return {seed: sign * value for seed, value in zip(point.seeds, point.values, strict=True)}
 
 
 def rivals(points: Sequence[CurvePoint], best: Sequence[FamilyBest]) -> tuple[CurvePoint, ...]:

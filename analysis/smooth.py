@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.points import CurvePoint
+from analysis.points import LEVEL_DECIMALS, CurvePoint
 from analysis.statistics import Noise
 from sparseift.records import Metric
 
@@ -115,7 +115,8 @@ def smooth(
     sign = 1.0 if metric.direction == "maximize" else -1.0
     data = _levels(mine, sign)
     at, measured = data.at, sorted(levels)
-    offered = sorted({round(s, 6) for s in feasible} | set(measured))
+    # A solved sparsity misses its level by a hair: what was measured is offered once, as its level.
+    offered = sorted({round(s, 6) for s in feasible if round(s, LEVEL_DECIMALS) not in levels} | levels)
     drawn = np.linspace(min(*offered, *at.tolist()), max(*offered, *at.tolist()), GRID)
     places = np.concatenate([drawn, np.array(offered)])
     schedules = SCHEDULES if len({p.schedule for p in mine}) > 1 else SCHEDULES[:1]

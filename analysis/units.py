@@ -1,5 +1,7 @@
 """Numbers as people read them: decimals that fit the unit, a true minus, percents that differ by points."""
 
+import math
+
 DECIMALS = {"%": 2, "bits/byte": 3}  # shown; others get DEFAULT_DECIMALS
 DEFAULT_DECIMALS = 3
 MINUS = "−"
@@ -39,3 +41,13 @@ def percent(fraction: float) -> str:
     """A fraction as "75 %", with one decimal only where it is needed."""
     value = round(100 * fraction, 1)
     return f"{value:.0f} %" if value == int(value) else f"{value:.1f} %"
+
+
+def big(value: float | None) -> str:
+    """A count in three digits, e.g. "3.63 G"; "–" for none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    for size, word in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g} {word}"
+    return f"{value:.3g}"

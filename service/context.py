@@ -34,6 +34,7 @@ class Context:
         meters: what this process counts of itself.
         streams: held by each open event stream, in the viewer's name.
         exports: held by each file of rows that is being written, in the viewer's name.
+        tables: held while all of a job's trials are read at once.
     """
 
     settings: Settings
@@ -51,19 +52,22 @@ class Context:
     meters: Meters
     streams: Seats
     exports: Seats
+    tables: Seats
     _streams: Places
     _exports: Places
+    _tables: Places
 
     def seen_by(self, viewer: Viewer) -> Self:
         """The same parts, in the name of who asks."""
-        return replace(self, viewer=viewer, streams=self._streams.of(viewer), exports=self._exports.of(viewer))
+        seats = {"streams": self._streams.of(viewer), "exports": self._exports.of(viewer)}
+        return replace(self, viewer=viewer, tables=self._tables.of(viewer), **seats)
 
 
 def made(
     settings: Settings, database: Database, planner: Planner, stopping: Callable[[], bool], meters: Meters
 ) -> Context:
     """The context of an application. To be called where its event loop runs."""
-    streams, exports = Places(settings.event_streams), Places(settings.exports)
+    streams, exports, tables = Places(settings.event_streams), Places(settings.exports), Places(settings.tables)
     return Context(
         settings=settings,
         database=database,
@@ -80,8 +84,10 @@ def made(
         meters=meters,
         streams=streams.of(LOCAL),
         exports=exports.of(LOCAL),
+        tables=tables.of(LOCAL),
         _streams=streams,
         _exports=exports,
+        _tables=tables,
     )
 
 

@@ -23,6 +23,7 @@ class Settings:
         event_heartbeat_s: an idle stream sends a comment this often, so that proxies and clients see it alive.
         event_streams: event streams that may be open at once; more are answered 503.
         exports: files of all of a job's rows that may be written at once; more are answered 503.
+        tables: jobs whose trials may be read whole at once, as pages do when they open; more are answered 503.
         export_s: after so long an export is broken off: a reader that is slower must not keep its place.
         renders: charts and reports that may be drawn at once; the others wait.
         renders_waiting: of those, more than so many are answered 503.
@@ -48,6 +49,7 @@ class Settings:
     event_heartbeat_s: float = 15.0
     event_streams: int = 64
     exports: int = 4
+    tables: int = 8
     export_s: float = 600.0
     renders: int = 1
     renders_waiting: int = 32

@@ -34,6 +34,7 @@ def create(
     owner: str = "",
     labelled: Mapping[str, str] | None = None,
     cloned_from: str | None = None,
+    request: Mapping[str, Any] | None = None,
 ) -> tuple[Job, bool]:
     """A queued job, and whether it is new: the same key with the same spec gives the job of the first time.
 
@@ -43,12 +44,14 @@ def create(
         owner: the id of the token that it came with; '': none was asked for.
         labelled: the labels it begins with.
         cloned_from: the id of the job whose specification this one began as; its first event names it.
+        request: what was asked for, where that is not the specification with its labels: a clone of a job with changes
+            is the same request when that job has been changed since.
 
     Raises:
         IdempotencyConflict: the key was used for another spec, or with other labels.
         QuotaExceeded: the project or the token has as much as it may have.
     """
-    asked = digest(spec.to_json() | ({"labels": dict(labelled)} if labelled else {}))
+    asked = digest(request or spec.to_json() | ({"labels": dict(labelled)} if labelled else {}))
     values = {
         "id": new_id("job"),
         "name": spec.name,

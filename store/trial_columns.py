@@ -1,7 +1,6 @@
 """A job's trials as columns, whole or what has changed, and its newest attempts: for pages that poll thousands."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -15,33 +14,22 @@ OF_ATTEMPT = ("trial", "attempt", "family", "slot", "state", "trial_state", "beg
 MOST_CHANGED = 500  # trials that are looked up one by one; of more, all are read
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Trials by number.
-
-    Attributes:
-        is_whole: whether these are all of the job's, or those that have changed alone.
-        values: one list per name of `NAMES`, all as long.
-    """
-
-    is_whole: bool
-    values: dict[str, list[Any]]
-
-
-def read(session: Session, job_id: str, since: int = 0) -> Columns:
-    """The job's trials that its events after `since` tell of; all of them for 0, and where nearly all have changed."""
-    changed = None if since <= 0 else _changed(session, job_id, since)
+def read(session: Session, job_id: str, changed: Sequence[int] | None) -> dict[str, list[Any]]:
+    """The job's trials of these numbers, or all: by number, one list per name of `NAMES`, all as long."""
     query = select(*(getattr(Trial, name) for name in SAME_OF_TRIAL), Trial.configuration)
     query = query.where(Trial.job_id == job_id).order_by(Trial.number)
     if changed is not None:
         query = query.where(Trial.number.in_(changed))
     rows = [(*row[:-1], *flat(row[-1])) for row in session.execute(query)]
     values = zip(*rows, strict=True) if rows else ((),) * len(NAMES)
-    return Columns(changed is None, dict(zip(NAMES, map(list, values), strict=True)))
+    return dict(zip(NAMES, map(list, values), strict=True))
 
 
-def _changed(session: Session, job_id: str, since: int) -> list[int] | None:
-    """Numbers of the trials that later events name; None: too many, or an event that may be of any."""
+def changed(session: Session, job_id: str, since: int) -> list[int] | None:
+    """Numbers of the trials that the job's events after `since` tell of; None: all of them, for 0, and where too many
+    have changed."""
+    if since <= 0:
+        return None
     query = select(Event.payload).where(Event.job_id == job_id, Event.id > since).limit(MOST_CHANGED + 1)
     payloads: Sequence[dict[str, Any]] = session.scalars(query).all()
     if len(payloads) > MOST_CHANGED:

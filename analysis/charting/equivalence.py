@@ -16,6 +16,7 @@ from analysis.units import interval_text, number, percent
 
 Answer = Mapping[str, Any]  # of `GET /v1/jobs/{job}/equivalence`
 HEIGHT = 380  # px
+BEYOND = {"above_range": "beyond the ladder", "level_with_largest": "the ladder's end or beyond"}  # reason -> words
 GRID = 61  # places of the drawn fit
 Floats = NDArray[np.float64]
 
@@ -60,7 +61,7 @@ def equivalence_chart(answer: Answer, means: Mapping[str, float], canvas: Canvas
             kind = style(m["family"], canvas)
             sparse.append(
                 {**kind, "x": 1.0, "y": means[m["key"]], "to": m["value"], "low": m["low"], "high": m["high"],
-                 "is_above": m["reason"] == "above_range",
+                 "is_above": m["reason"] in BEYOND,
                  "Equals": multiplier_text(m), "Sparsity": percent(m["sparsity"]), "Why": m["message"] or "–"}
             )  # fmt: skip
     most = max([d["x"] for d in dense] + [1.05])
@@ -166,10 +167,9 @@ def times(size: Mapping[str, Any]) -> str:
 
 
 def multiplier_text(m: Mapping[str, Any]) -> str:
-    """e.g. "dense 2.3× [2.0, 2.7]", with an open end where the interval leaves the ladder; "beyond the ladder", or that
-    there is none."""
+    """e.g. "dense 2.3× [2.0, 2.7]", with an open end where the interval leaves the ladder; else why there is none."""
     if m["value"] is None:
-        return "beyond the ladder" if m["reason"] == "above_range" else "no multiplier"
+        return BEYOND.get(m["reason"], "no multiplier")
     low = "<1" if m["low"] is None else f"{m['low']:.2f}"
     high = "beyond the ladder" if m["high"] is None else f"{m['high']:.2f}"
     return f"dense {m['value']:.2f}× [{low}, {high}]"
@@ -181,13 +181,15 @@ def headline(answer: Answer) -> str:
     Confirmed ones go before provisional ones, which were picked by their own runs and flatter themselves; the interval
     of the one that is told holds for all that it was picked from.
     """
-    found = [m for m in answer["multipliers"] if m["value"] is not None or m["reason"] == "above_range"]
+    found = [m for m in answer["multipliers"] if m["value"] is not None or m["reason"] in BEYOND]
     if found:
-        m = max(found, key=_rank)
+        largest = answer["sizes"][-1]
+        m = max(found, key=lambda m: _rank(m, largest))
         how = "" if m["confirmed"] else ", provisional until confirmed"
         text = f"{family_name(m['family'])} at {percent(m['sparsity'])} sparsity is"
         if m["value"] is None:
-            return f"{text} beyond the largest dense model, {times(answer['sizes'][-1])}: no multiplier is given{how}."
+            where = "beyond" if m["reason"] == "above_range" else "level with"
+            return f"{text} {where} the largest dense model, {times(largest)}: no multiplier is given{how}."
         return f"{text} as good as {multiplier_text(m)}{how}."
     if not answer["multipliers"]:
         return "No sparse point has a result yet."
@@ -195,8 +197,11 @@ def headline(answer: Answer) -> str:
     return f"No dense-equivalent multiplier: {m['message'][:1].lower()}{m['message'][1:]}"
 
 
-def _rank(m: Mapping[str, Any]) -> tuple[bool, float]:
-    return m["confirmed"], math.inf if m["value"] is None else m["value"]
+def _rank(m: Mapping[str, Any], largest: Mapping[str, Any]) -> tuple[bool, float]:
+    """By what it equals: level with the largest is no more than the largest."""
+    if m["value"] is not None:
+        return m["confirmed"], m["value"]
+    return m["confirmed"], math.inf if m["reason"] == "above_range" else largest["flop_multiple"]
 
 
 def sizes_table(answer: Answer) -> list[dict[str, str]]:

@@ -1,13 +1,12 @@
 """A trial's layers: how dense each is, and what it costs."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
 
 from analysis.charting.frame import COLOUR, Canvas, Row, data, draw, framed, style, tooltip
-from analysis.units import percent
+from analysis.units import big, percent
 
 Layer = Mapping[str, Any]
 MOST = 60  # bars: those that cost most; more would be a wall
@@ -25,9 +24,9 @@ def layer_table(layers: Sequence[Layer]) -> list[dict[str, str]]:
     return [
         {
             "Layer": str(layer["name"]),
-            "Shape": " × ".join(map(str, layer["shape"])), "Weights": _big(layer["weights"]),
-            "Active": _big(layer["active"]), "Density": percent(density(layer)) if layer["masked"] else "dense",
-            "FLOPs per sample": _big(layer["flops"]), "With every weight": _big(layer["executed_flops"]),
+            "Shape": " × ".join(map(str, layer["shape"])), "Weights": big(layer["weights"]),
+            "Active": big(layer["active"]), "Density": percent(density(layer)) if layer["masked"] else "dense",
+            "FLOPs per sample": big(layer["flops"]), "With every weight": big(layer["executed_flops"]),
         }
         for layer in layers
     ]  # fmt: skip
@@ -41,7 +40,7 @@ def layer_chart(layers: Sequence[Layer], family: str, canvas: Canvas) -> alt.Lay
         {
             "place": i, "layer": _end(str(layer["name"])), "Layer": layer["name"], "x": density(layer), "text":
             percent(density(layer)), "colour": kind["colour"] if layer["masked"] else ground.quiet,
-            "Density": percent(density(layer)), "FLOPs": f"{_big(layer['flops'])} of {_big(layer['executed_flops'])}",
+            "Density": percent(density(layer)), "FLOPs": f"{big(layer['flops'])} of {big(layer['executed_flops'])}",
         }
         for i, layer in enumerate(shown)
     ]  # fmt: skip
@@ -75,12 +74,3 @@ def drawn(layers: Sequence[Layer]) -> list[Layer]:
 
 def _end(name: str) -> str:
     return name if len(name) <= NAME else f"…{name[1 - NAME :]}"
-
-
-def _big(value: float) -> str:
-    if not math.isfinite(value):
-        return "–"
-    for size, word in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:.3g} {word}"
-    return f"{value:.3g}"

@@ -81,6 +81,8 @@ def meta_table(answer: Answer) -> list[dict[str, str]]:
 def _trend(t: Mapping[str, Any]) -> str:
     if t["slope"] is None:
         return "three sizes are needed to tell"
+    if t["low"] is None:
+        return "on one line, which leaves no spread for an interval"
     span = f"95 % interval {t['low']:+.2f} to {t['high']:+.2f}".replace("-", "−")
     if t["low"] <= 0 <= t["high"]:
         return f"not separated from none ({span} doublings of 1 / (1 − s) per tenfold FLOPs)"

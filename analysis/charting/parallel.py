@@ -13,6 +13,7 @@ import altair as alt
 from analysis.charting.frame import COLOUR, Canvas, Row, data, draw, framed, href, style, tooltip, waiting
 from analysis.labels import METHODS, family_name
 from analysis.pointing import Pointing
+from analysis.points import LEVEL_DECIMALS
 from analysis.units import number, percent
 from sparseift.records import DENSE, Metric
 
@@ -92,9 +93,7 @@ def parallel_chart(trials: Sequence[Trial], metric: Metric, canvas: Canvas, link
     value = Axis("value", f"Value, {metric.unit}", "value")
     every = [*known, value]
     scales = {a.column: _scale(a, done, metric) for a in every}
-    best = strong(len(done))
-    rest = done[best:]
-    shown = [*done[:best], *rest[:: max(1, -(-len(rest) // MOST))]]
+    best, shown = strong(len(done)), drawn(done)
     rows = [
         {**_said(t, metric, canvas), "x": i, "y": scales[a.column](t.get(a.column)), "is_best": rank < best,
          **({"href": link(t["number"])} if link else {})}
@@ -125,6 +124,14 @@ def parallel_chart(trials: Sequence[Trial], metric: Metric, canvas: Canvas, link
     )  # fmt: skip
 
 
+def drawn(ranked_ones: Sequence[Trial]) -> list[Trial]:
+    """The best tenth, and of the others `MOST` at most, evenly by rank."""
+    best = strong(len(ranked_ones))
+    rest = ranked_ones[best:]
+    places = range(min(len(rest), MOST))
+    return [*ranked_ones[:best], *(rest[i * len(rest) // len(places)] for i in places)]
+
+
 def caption(trials: Sequence[Trial]) -> str:
     """What the lines mean."""
     done = searched(trials)
@@ -132,11 +139,12 @@ def caption(trials: Sequence[Trial]) -> str:
         return ""
     columns = {a.column for a in axes(done)}
     units = [words for column, words in EXPLAINED.items() if column in columns]
-    drawn = f" Of the {len(done)} trials the best and of the others {MOST} are drawn." if len(done) > 2 * MOST else ""
+    best, left = strong(len(done)), len(done) - len(drawn(done))
+    thinned = f" Of the {len(done)} trials the best {best} and of the others {MOST} are drawn." if left else ""
     known = f" {'; '.join(units)}." if units else ""
     return (
         "A line per search trial, coloured by family; strong: the best tenth; a dash: the trial has no such parameter."
-        f"{known}{drawn}"
+        f"{known}{thinned}"
     )
 
 
@@ -183,7 +191,7 @@ def _said(t: Trial, metric: Metric, canvas: Canvas) -> Row:
 
 def _level(a: Axis, value: Any) -> Any:
     """A value as far as it is told: widths that miss a level of sparsity by a hair are on it."""
-    return round(value, 2) if a.kind == "fraction" and value is not None else value
+    return round(value, LEVEL_DECIMALS) if a.kind == "fraction" and value is not None else value
 
 
 def _text(a: Axis, value: Any, metric: Metric) -> str:

@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Any
 
 KEPT_ANSWERS, KEPT_PARTS = 256, 256
+KEPT_ROWS = 200_000  # of all answers together, a table's trials of a kilobyte or two each
 TURNS = 32
 PATIENCE_S = 5.0  # before somebody asks beside another who has asked the same and still waits
 
@@ -23,10 +24,11 @@ class Memory:
 
     Args:
         most: how many are kept.
+        rows: how many rows their values have together at most; a table's or a curve's. The newest is always kept.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, most: int, rows: int = KEPT_ROWS) -> None:
+        self._most, self._most_rows, self._rows = most, rows, 0
         self._kept: OrderedDict[Hashable, tuple[Any, Any]] = OrderedDict()
         self._books = Lock()
         self._turns = tuple(Lock() for _ in range(TURNS))
@@ -41,10 +43,11 @@ class Memory:
     def keep(self, key: Hashable, mark: Any, value: Any) -> None:
         """Keep a value in place of the one before it; the mark says what it is of."""
         with self._books:
+            before = self._kept.pop(key, None)
+            self._rows += _rows(value) - (_rows(before[1]) if before else 0)
             self._kept[key] = (mark, value)
-            self._kept.move_to_end(key)
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
+            while len(self._kept) > self._most or (self._rows > self._most_rows and len(self._kept) > 1):
+                self._rows -= _rows(self._kept.popitem(last=False)[1][1])
 
     @contextmanager
     def turn(self, key: Hashable) -> Iterator[None]:
@@ -56,6 +59,10 @@ class Memory:
         finally:
             if has:
                 lock.release()
+
+
+def _rows(value: Any) -> int:
+    return len(value if isinstance(value, list | dict) else getattr(value, "points", (None,)))
 
 
 ANSWERS = Memory(KEPT_ANSWERS)

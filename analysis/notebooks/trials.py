@@ -14,7 +14,7 @@ from analysis.notebooks.figure import Draw
 from analysis.notebooks.live import Frame
 from analysis.palette import Theme
 from analysis.tables import Table
-from analysis.units import percent, value_text
+from analysis.units import big, percent, value_text
 from sparseift.records import DENSE
 
 LISTED = 500  # trials of one configuration, which differ in their seeds alone
@@ -116,11 +116,11 @@ def facts(look: Look, job: Job) -> dict[str, str]:
         "Size": t["scale"],
         "Test": value_text(t["test_value"], unit) if t["test_value"] is not None else "",
         "FLOPs × dense": f"{t['flop_ratio']:.4f}" if t["flop_ratio"] is not None else "",
-        "Forward FLOPs per sample": _big(t["forward_flops_per_sample"]),
-        "Executed FLOPs per sample": _big(t["executed_flops_per_sample"]),
-        "Training FLOPs": _big(t["training_flops"]),
-        "Parameters": _big(t["parameters"]),
-        "Non-zero parameters": _big(t["nonzero_parameters"]),
+        "Forward FLOPs per sample": big(t["forward_flops_per_sample"]),
+        "Executed FLOPs per sample": big(t["executed_flops_per_sample"]),
+        "Training FLOPs": big(t["training_flops"]),
+        "Parameters": big(t["parameters"]),
+        "Non-zero parameters": big(t["nonzero_parameters"]),
         "Training time": page.duration(t["training_seconds"]) if t["training_seconds"] is not None else "",
         "Configuration": t["configuration_key"],
     }
@@ -192,15 +192,6 @@ def address(job_id: str, number: int, theme: str) -> str:
 def rows(look: Look) -> Sequence[Mapping[str, Any]]:
     """The reports, unrounded, for files."""
     return [{"trial": look.trial["number"], **report} for report in look.trial["reports"]]
-
-
-def _big(value: float | None) -> str:
-    if value is None:
-        return ""
-    for size, word in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:.3g} {word}"
-    return f"{value:.3g}"
 
 
 def charts_of(course: Course, job: Job, axis: str, theme: Theme, mo: Any) -> list[str]:

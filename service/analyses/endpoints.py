@@ -1,6 +1,6 @@
 """/v1/jobs/{job}/compare, /equivalence, /pareto, /smooth, /importance, /ledger: what the curve says, asked further."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from fastapi import APIRouter, Query, Response
@@ -20,9 +20,10 @@ from service.analyses.schemas import (
     SmoothView,
 )
 from service.context import Here
-from service.curves.endpoints import IfNoneMatch, holds
+from service.curves.endpoints import AGE, IfNoneMatch, age, holds
 from service.identifiers import JobId
-from store import jobs, overview, runs
+from service.jobs.progress import TERMINAL
+from store import attempts, jobs, overview, runs
 from store.tables import Job
 
 if TYPE_CHECKING:
@@ -55,7 +56,12 @@ def _documented(*codes: str) -> dict[int | str, dict[str, Any]]:
     """OpenAPI's `responses` of these routes."""
     return {
         **problems.documented("not-found", *codes),
-        200: {"headers": {"ETag": {"description": "Changes when the answer does.", "schema": {"type": "string"}}}},
+        200: {
+            "headers": {
+                "ETag": {"description": "Changes when the answer does.", "schema": {"type": "string"}},
+                **AGE,
+            }
+        },
         304: {"description": "The answer is still the one of `If-None-Match`."},
     }
 
@@ -63,17 +69,21 @@ def _documented(*codes: str) -> dict[int | str, dict[str, Any]]:
 def _asked(here: Here, job_id: str, question: tuple[str, ...], compute: Compute, known: str | None) -> Response:
     with here.database.read() as session:
         job = jobs.get(session, job_id)
+        last = overview.last_event(session, job_id)
+        # While a job goes on its curve may leave results out for a while: an answer holds no longer than its curve.
+        kept = None if job.state in TERMINAL else here.curves.get(session, job)
 
         def fresh() -> bytes:
-            return written(compute(session, job, here.curves.get(session, job).curve).to_json())
+            found = kept or here.curves.get(session, job)
+            return written(compute(session, job, found.curve).to_json())
 
-        answer = here.analyses.get((job_id, *question), overview.last_event(session, job_id), fresh)
-    return _response(answer, known)
+        answer = here.analyses.get((job_id, *question), last, fresh, kept.digest if kept else "")
+    return _response(answer, known, age(kept) if kept else {})
 
 
-def _response(answer: Answer, known: str | None) -> Response:
+def _response(answer: Answer, known: str | None, more: Mapping[str, str] | None = None) -> Response:
     etag = f'"{answer.digest}"'
-    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    headers = {"ETag": etag, "Cache-Control": "no-cache", **(more or {})}
     if holds(known, etag):
         return Response(status_code=304, headers=headers)
     return Response(answer.text, media_type="application/json", headers=headers)
@@ -166,7 +176,9 @@ def show_environments(here: Here, job: JobId, if_none_match: IfNoneMatch = None)
             found = runs.environments(session, job)
             return written({"items": [{"facts": dict(e.facts), "attempts": e.attempts} for e in found]})
 
-        answer = here.analyses.get((job, "environments"), overview.last_event(session, job), fresh)
+        # What runs tells of its device once it has one, without an event.
+        told = sum(len(attempt.environment) for attempt in attempts.running(session, job_id=job))
+        answer = here.analyses.get((job, "environments"), overview.last_event(session, job), fresh, str(told))
     return _response(answer, if_none_match)
 
 

@@ -1,4 +1,5 @@
-"""Answers that were computed already, as they are sent: a kept one holds until the job's next event."""
+"""Answers that were computed already, as they are sent: a kept one holds until the job's next event, and no longer than
+what it was computed from."""
 
 import hashlib
 import json
@@ -43,31 +44,35 @@ class AnswerMemory:
 
     def __init__(self, kept: int = KEPT) -> None:
         self._most = kept
-        self._kept: OrderedDict[tuple[str, ...], tuple[int, Answer]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, ...], tuple[int, str, Answer]] = OrderedDict()
         self._books = Lock()
         self._turns = tuple(Lock() for _ in range(TURNS))
 
-    def get(self, question: tuple[str, ...], last_event: int, compute: Callable[[], bytes]) -> Answer:
-        """The answer to a question, the job's id first, as of the job's last event or a later one."""
-        found = self._recall(question, last_event)
+    def get(self, question: tuple[str, ...], last_event: int, compute: Callable[[], bytes], basis: str = "") -> Answer:
+        """The answer to a question, the job's id first, as of the job's last event or a later one.
+
+        Args:
+            basis: names what the answer rests on beside that event: of another basis, none is kept.
+        """
+        found = self._recall(question, last_event, basis)
         if found is not None:
             return found
         with self._turns[hash(question) % TURNS]:  # many ask the same: one of them computes, the others wait for it
-            found = self._recall(question, last_event)
+            found = self._recall(question, last_event, basis)
             if found is not None:
                 return found
             made = named(compute())
             with self._books:
-                self._kept[question] = (last_event, made)
+                self._kept[question] = (last_event, basis, made)
                 self._kept.move_to_end(question)
                 while len(self._kept) > self._most:
                     self._kept.popitem(last=False)
         return made
 
-    def _recall(self, question: tuple[str, ...], last_event: int) -> Answer | None:
+    def _recall(self, question: tuple[str, ...], last_event: int, basis: str) -> Answer | None:
         with self._books:
             found = self._kept.get(question)
-            if found is None or found[0] < last_event:
+            if found is None or found[0] < last_event or (found[0] == last_event and found[1] != basis):
                 return None
             self._kept.move_to_end(question)
-            return found[1]
+            return found[2]

@@ -90,7 +90,10 @@ class MultiplierView(Strict):
     value: float | None = Field(description="A dense model of so many times the FLOPs is as good; null with a reason.")
     low: float | None = Field(description="Null where this end lies beyond the dense models that were trained.")
     high: float | None
-    reason: Literal["", "too_few_dense_sizes", "not_monotone", "no_noise", "below_range", "above_range", "not_iso_flop"]
+    reason: Literal[
+        "", "too_few_dense_sizes", "not_monotone", "no_noise", "below_range", "level_with_largest", "above_range",
+        "not_iso_flop",
+    ]  # fmt: skip
     message: str
 
 

@@ -1,6 +1,6 @@
 """One way for a job to come to be, whether it was written anew or begins as another one's copy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import Header, Query, Response
@@ -47,6 +47,7 @@ async def submit(
     dry_run: bool,
     key: str | None,
     cloned_from: str | None = None,
+    request: Mapping[str, Any] | None = None,
 ) -> JobView | Response:
     """Plan the job, and store it unless it is a dry run: 201 with its address, or 200 where the key has made it before.
 
@@ -68,6 +69,7 @@ async def submit(
             owner=viewer.token_id or "",
             labelled=body.labels,
             cloned_from=cloned_from,
+            request=request,
         )
 
     if key is not None and not dry_run:

@@ -178,7 +178,10 @@ async def clone_job(
     except ValidationError as error:
         located = [{**e, "loc": ("body", *e["loc"])} for e in error.errors()]
         raise RequestValidationError(located) from error
-    return await submit(here, viewer, response, body, dry_run=dry_run, key=idempotency_key, cloned_from=job)
+    return await submit(
+        here, viewer, response, body, dry_run=dry_run, key=idempotency_key, cloned_from=job,
+        request={"clone_of": job, "changes": changes},
+    )  # fmt: skip
 
 
 def _specification(here: Context, job: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from service import negotiation, problems
 from service.context import Context, Here
 from service.curves.endpoints import IfNoneMatch, holds
 from service.identifiers import JobId
+from service.jobs.progress import TERMINAL
 from service.reports.reading import read_material
 from store import jobs, overview
 
@@ -54,8 +55,7 @@ async def show_report(
     job's last event; a job that is empty, unfinished or failed has one too, which says so.
     """
     wanted = form or MEDIA_TYPES[negotiation.choose(request.headers.get("accept"), list(MEDIA_TYPES))]
-    last = await run_in_threadpool(_last_event, here, job)
-    name = f"{job}-report-{wanted}-{last}"
+    name = f"{job}-report-{wanted}-{await run_in_threadpool(_basis, here, job)}"
     text = await here.rendering.draw(name, here.viewer, partial(_written, here, job, wanted))
     etag = f'"{hashlib.sha256(text).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept"}
@@ -68,10 +68,12 @@ async def show_report(
     return Response(text, media_type=f"{media_type}; charset=utf-8", headers=headers)
 
 
-def _last_event(here: Context, job: str) -> int:
+def _basis(here: Context, job: str) -> str:
+    """Names what the report is written from: the job's events, and while it goes on its curve as it is told."""
     with here.database.read() as session:
-        jobs.get(session, job)
-        return overview.last_event(session, job)
+        row = jobs.get(session, job)
+        curve = "" if row.state in TERMINAL else here.curves.get(session, row).digest
+        return f"{overview.last_event(session, job)}{curve}"
 
 
 def _written(here: Context, job: str, form: Format) -> bytes:

@@ -24,18 +24,25 @@ Newest = Annotated[int, Query(ge=1, le=10_000, description="Attempts shown at mo
     "/columns",
     response_model=TrialColumns,
     summary="All trials of a job as columns, or what has changed",
-    responses=problems.documented("not-found", "invalid-request"),
+    responses=problems.documented("not-found", "invalid-request", "too-many-streams"),
 )
 def show_columns(here: Here, job: JobId, since: Since = 0) -> Response:
     """Keep the rows by `number` and ask again with `since`: a trial that is told of again replaces the one before."""
     with here.database.read() as session:
         jobs.get(session, job)
         last = overview.last_event(session, job)  # first: what is read next is as new or newer
-        found = trial_columns.read(session, job, since)
-    return Response(
-        to_json({"last_event": last, "is_whole": found.is_whole, "columns": found.values}),
-        media_type="application/json",
-    )
+        changed = trial_columns.changed(session, job, since)
+        if changed is None and not here.tables.acquire():  # each holds all of a job's rows in memory
+            raise problems.Refused(
+                "too-many-streams", "As many jobs as may be are being read whole already, or your share of them."
+            )
+        try:
+            found = trial_columns.read(session, job, changed)
+            text = to_json({"last_event": last, "is_whole": changed is None, "columns": found})
+        finally:
+            if changed is None:
+                here.tables.release()
+    return Response(text, media_type="application/json")
 
 
 @router.get(

@@ -74,16 +74,20 @@ def _comparisons(found: Json) -> Iterator[RenderableType]:
 
 
 def equivalence(job: JobId = "last", as_json: AsJson = False, api: Api = DEFAULT_API) -> None:
-    """Say which larger dense model each family's best equals; needs a job with a `ladder`."""
+    """Say which larger dense model each confirmed configuration, and each family's provisional best, equals.
+
+    Needs a job with a `ladder`.
+    """
     _answer(api, job, "equivalence", _equivalence, as_json)
 
 
 def _equivalence(found: Json) -> Iterator[RenderableType]:
     unit = found["metric"]["unit"]
-    table = grid("family", "sparsity", "equals a dense model of", "why not", folded="why not")
+    table = grid("family", "sparsity", "equals a dense model of", "status", "why not", folded="why not")
     for row in found["multipliers"]:
         value = "–" if row["value"] is None else f"{row['value']:.2f} x FLOPs{_ends(row['low'], row['high'])}"
-        table.add_row(short(row["family"]), percent(row["sparsity"]), value, row["message"])
+        status = "confirmed" if row["confirmed"] else "provisional"
+        table.add_row(short(row["family"]), percent(row["sparsity"]), value, status, row["message"])
     yield table
     sizes = [f"{size['flop_multiple']:.2f} x: {interval(size, unit)}" for size in found["sizes"]]
     yield f"Dense models, {unit}: {'; '.join(sizes) or 'none'}."
@@ -226,6 +230,8 @@ def _sizes(found: Json) -> Iterator[RenderableType]:
         name = short(t["family"])
         if t["slope"] is None:
             yield f"{name}: {t['sizes']} of at least 3 sizes have an answer; no trend is given."
+        elif t["low"] is None:
+            yield f"{name}: all {t['jobs']} jobs lie on one line, which leaves no spread for an interval."
         else:
             yield (
                 f"{name}: 1/(1 − s) doubles {t['slope']:+.2f} times per tenfold FLOPs (95 % interval {t['low']:+.2f} "

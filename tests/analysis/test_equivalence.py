@@ -74,6 +74,9 @@ def test_nothing_is_extrapolated() -> None:
     assert (above.value, above.low, above.high, above.reason) == (None, None, None, "above_range")
     assert above.message == "It is better than the largest dense model, at 2.00× the baseline's FLOPs."
     assert (below.value, below.reason) == (None, "below_range")
+    level = only(sizes, (92.02, 92.1))  # above by .06, with a noise of .1 a run
+    assert (level.value, level.low, level.high, level.reason) == (None, None, None, "level_with_largest")
+    assert level.message == "Noise does not separate it from the largest dense model, at 2.00× the baseline's FLOPs."
     near = only(sizes, (91.9, 92.0, 91.95))
     assert near.value is not None
     assert near.low is not None

@@ -66,6 +66,15 @@ def test_a_peak_is_found_between_and_the_curve_is_read_off() -> None:
     json.dumps(SmoothAnswer(ACCURACY, (found,)).to_json())
 
 
+def test_a_level_that_is_missed_by_a_hair_is_offered_once() -> None:
+    solved = (0.5, 0.6132678, 0.75)
+    measured = points(peak, solved, 2, 0.5, np.random.default_rng(3))
+    found = smooth(measured, solved, ACCURACY, "f", Noise(0.5, 10))
+    assert len(found.candidates) > 1
+    assert len(found.candidates) == len({round(s, 2) for s in found.candidates})
+    assert found.best_sparsity in (0.5, 0.613, 0.75)
+
+
 def test_the_mean_is_the_mixture_of_gaussian_processes_by_definition() -> None:
     # Rasmussen & Williams, equations 2.25 and 2.30, one cell of the grid after the other, on three levels a step apart
     measured = points(peak, (0.5, 0.75, 0.875), 1, 0.3, np.random.default_rng(4))

@@ -159,3 +159,22 @@ def test_exports_are_shared_too(guarded: TestClient, database: Database, given: 
         seats.release()
     assert guarded.get(f"/v1/jobs/{ours}/trials/export", headers=bearer(given["read"])).status_code == 200
     assert context.exports.taken == 0
+
+
+def test_whole_tables_are_shared_and_news_of_them_is_free(
+    guarded: TestClient, database: Database, given: Tokens
+) -> None:
+    with database.write() as session:
+        job = jobs.create(session, history.THREE, history.PLAN, project="ours")[0].id
+    me = guarded.get("/v1/me", headers=bearer(given["read"])).json()
+    context = guarded.app.state.context  # type: ignore[attr-defined]
+    seats = context.seen_by(Viewer(me["token_id"], "", frozenset(), "ours")).tables
+    assert [seats.acquire() for _ in range(3)] == [True, True, False]
+    here = f"/v1/jobs/{job}/trials/columns"
+    refused = guarded.get(here, headers=bearer(given["read"]))
+    assert (refused.status_code, refused.json()["code"]) == (503, "too-many-streams")
+    assert guarded.get(f"{here}?since=1", headers=bearer(given["read"])).status_code == 200
+    for _ in range(2):
+        seats.release()
+    assert guarded.get(here, headers=bearer(given["read"])).json()["is_whole"]
+    assert context.tables.taken == 0

@@ -10,26 +10,27 @@ def test_columns_are_the_trials_and_later_what_has_changed(database: Database) -
         job = history.half_done(session)
     with database.read() as session:
         last = overview.last_event(session, job.id)
-        whole = trial_columns.read(session, job.id)
-        nothing = trial_columns.read(session, job.id, last)
-    assert whole.is_whole
-    assert tuple(whole.values) == trial_columns.NAMES
-    assert whole.values["number"] == [0, 1, 2, 3, 4, 5, 6]
-    assert whole.values["state"] == [
+        assert trial_columns.changed(session, job.id, 0) is None
+        assert trial_columns.changed(session, job.id, last) == []
+        whole = trial_columns.read(session, job.id, None)
+        nothing = trial_columns.read(session, job.id, [])
+    assert tuple(whole) == trial_columns.NAMES
+    assert whole["number"] == [0, 1, 2, 3, 4, 5, 6]
+    assert whole["state"] == [
         *("infeasible", "complete", "complete", "complete", "complete", "failed", "running"),
     ]
-    assert whole.values["method"][1:4] == [None, None, "rigl"]
-    assert {len(values) for values in whole.values.values()} == {7}
-    assert (nothing.is_whole, nothing.values["number"]) == (False, [])
+    assert whole["method"][1:4] == [None, None, "rigl"]
+    assert {len(values) for values in whole.values()} == {7}
+    assert nothing["number"] == []
 
     with database.write() as session:
         history.completed(session, job, 7, value=91.9, seed=9)
     with database.read() as session:
-        changed = trial_columns.read(session, job.id, last)
-        other = trial_columns.read(session, "job_0", last)
-    assert not changed.is_whole
-    assert (changed.values["number"], changed.values["value"]) == ([7], [91.9])
-    assert other.values["number"] == []
+        numbers = trial_columns.changed(session, job.id, last)
+        assert numbers == [7]
+        changed = trial_columns.read(session, job.id, numbers)
+        assert trial_columns.changed(session, "job_0", last) == []
+    assert (changed["number"], changed["value"]) == ([7], [91.9])
 
 
 def test_where_nearly_all_has_changed_all_is_read(database: Database) -> None:
@@ -40,9 +41,7 @@ def test_where_nearly_all_has_changed_all_is_read(database: Database) -> None:
             history.begun(session, job, 7 + i, seed=10 + i)
             history.completed(session, job, 1007 + i, seed=10 + i)
     with database.read() as session:
-        found = trial_columns.read(session, job.id, first)
-    assert found.is_whole
-    assert len(found.values["number"]) == 7 + 2 * (trial_columns.MOST_CHANGED // 3 + 1)
+        assert trial_columns.changed(session, job.id, first) is None
 
 
 def test_the_newest_attempts_are_told_oldest_first(database: Database) -> None:

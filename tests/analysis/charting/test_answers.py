@@ -78,6 +78,14 @@ def test_the_headline_names_a_point_beyond_the_ladder() -> None:
         "Sparse Parallel at 75 % sparsity is beyond the largest dense model, 4×: no multiplier is given."
     )
     assert equivalence.multiplier_text(beyond) == "beyond the ladder"
+    level = told("sparse_doped", None, True, reason="level_with_largest", low=None, high=None)
+    assert equivalence.headline({**answer, "multipliers": [told("sparse_wide", 2.0, True), level]}) == (
+        "Sparse Doped at 75 % sparsity is level with the largest dense model, 4×: no multiplier is given."
+    )
+    assert "Sparse Parallel" in equivalence.headline({**answer, "multipliers": [level, beyond]})
+    assert "Sparse Wide" in equivalence.headline(
+        {**answer, "multipliers": [level, told("sparse_wide", 4.0, True)][::-1]}
+    )
 
 
 def test_an_open_end_is_drawn_to_the_edge_with_an_arrow() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from analysis.charting.frame import Canvas
 from analysis.charting.meta import meta_chart, meta_table, points
+from sparseift.cli.questions import _sizes
 
 
 def answer(sizes: list[int], slope: float | None = None) -> dict[str, Any]:
@@ -37,6 +38,16 @@ def test_the_trend_in_words(slope: float | None, words: str) -> None:
     (row,) = meta_table(answer([10**5, 10**6, 10**7], slope))
     assert (row["Family"], row["Jobs"], row["Sizes"]) == ("Sparse Wide", "3", "3")
     assert words in row["Trend"]
+
+
+def test_jobs_on_one_line_have_a_trend_without_an_interval() -> None:
+    on_one_line = answer([10**5, 10**6, 10**7], 0.5)
+    on_one_line["trends"][0] |= {"low": None, "high": None}
+    (row,) = meta_table(on_one_line)
+    assert row["Trend"] == "on one line, which leaves no spread for an interval"
+    assert len(meta_chart(on_one_line, Canvas()).layer) == 3
+    told = [line for line in _sizes(on_one_line) if isinstance(line, str)]
+    assert told == ["Wide: all 3 jobs lie on one line, which leaves no spread for an interval."]
 
 
 def test_a_mark_per_answer_and_a_line_where_there_is_a_trend() -> None:

@@ -78,11 +78,19 @@ def test_the_table_has_the_best_first() -> None:
 def test_thousands_are_thinned_and_the_best_stay() -> None:
     many = [trial(i, 70 + i / 1000, 100 + i % 7) for i in range(5000)]
     drawn = {number for number, _ in lines(trials=many)}
-    assert len(drawn) <= parallel.MOST + parallel.strong(5000)
+    assert len(drawn) == parallel.MOST + parallel.strong(5000)
     assert set(range(4500, 5000)) <= drawn
     words = parallel.caption(many)
-    assert "ΔT: steps between mask updates. Of the 5000 trials the best and of the others 400 are drawn." in words
+    assert "ΔT: steps between mask updates. Of the 5000 trials the best 500 and of the others 400 are drawn." in words
     assert "T_end" not in words
+    few = [trial(i, 70 + i / 1000, 100 + i % 7) for i in range(444)]  # 44 and 400
+    assert len({number for number, _ in lines(trials=few)}) == 444
+    assert "are drawn" not in parallel.caption(few)
+
+
+def test_a_sparsity_of_seven_eighths_is_told_as_such() -> None:
+    rows = parallel.parallel_table([trial(0, 77.0, 100, sparsity=0.875), trial(1, 78.0, 200)], ACCURACY)
+    assert [row["Sparsity"] for row in rows] == ["75 %", "87.5 %"]
 
 
 def test_nothing_yet() -> None:

@@ -36,3 +36,15 @@ def test_the_least_used_are_forgotten() -> None:
         memory.recall("a")
     assert memory.recall("b") is None
     assert memory.recall("a") == ("tag", "a")
+
+
+def test_large_tables_are_forgotten_before_small_ones_fill_the_memory() -> None:
+    memory = Memory(10, rows=100)
+    for name in "abc":
+        memory.keep(name, 1, [0] * 40)
+    assert memory.recall("a") is None
+    memory.keep("b", 2, [0] * 60)  # in place of 40
+    assert memory.recall("b") == (2, [0] * 60)
+    assert memory.recall("c") is not None
+    memory.keep("large", 1, [0] * 1000)
+    assert [memory.recall(name) is None for name in ("b", "c", "large")] == [True, True, False]

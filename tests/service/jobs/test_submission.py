@@ -41,6 +41,11 @@ def test_a_repeated_clone_is_the_clone(client: TestClient, planner: FakePlanner)
     again = client.post(f"/v1/jobs/{old}:clone", json={"seed": 1}, headers=KEY)
     assert (first.status_code, again.status_code) == (201, 200)
     assert again.json()["id"] == first.json()["id"]
+    client.patch(f"/v1/jobs/{old}", json={"name": "renamed", "labels": {"a": "b"}})
+    after = client.post(f"/v1/jobs/{old}:clone", json={"seed": 1}, headers=KEY)
+    assert (after.status_code, after.json()["id"]) == (200, first.json()["id"]), "the same request, whatever it was of"
+    other = client.post(f"/v1/jobs/{old}:clone", json={"seed": 2}, headers=KEY)
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency-conflict")
 
 
 def nested(depth: int, opening: str, closing: str) -> str:
