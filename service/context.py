@@ -59,8 +59,13 @@ class Context:
 
     def seen_by(self, viewer: Viewer) -> Self:
         """The same parts, in the name of who asks."""
-        seats = {"streams": self._streams.of(viewer), "exports": self._exports.of(viewer)}
-        return replace(self, viewer=viewer, tables=self._tables.of(viewer), **seats)
+        return replace(
+            self,
+            viewer=viewer,
+            streams=self._streams.of(viewer),
+            exports=self._exports.of(viewer),
+            tables=self._tables.of(viewer),
+        )
 
 
 def made(

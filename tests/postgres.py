@@ -179,9 +179,9 @@ def _is_left(url: str) -> bool:
 
 def _tables(url: str) -> list[tuple[object, ...]]:
     with _connect(url) as connection:
-        columns = connection.execute(
-            "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'public' "
-            "UNION ALL SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' "
+        columns = connection.execute(  # of tables and indices
+            "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a "
+            "JOIN pg_class c ON c.oid = a.attrelid WHERE c.relnamespace = 'public'::regnamespace AND a.attnum > 0 "
             "UNION ALL SELECT 'version', version_num, '' FROM sparseift_version ORDER BY 1, 2"
         )
         return columns.fetchall()
@@ -189,8 +189,6 @@ def _tables(url: str) -> list[tuple[object, ...]]:
 
 def _empty(url: str) -> None:
     with _connect(url) as connection, connection.transaction():
-        for (name,) in connection.execute(OURS).fetchall():  # rows that refer to others go with them
-            connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(str(name))))
-        sequences = connection.execute("SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'").fetchall()
-        for (name,) in sequences:
-            connection.execute(sql.SQL("ALTER SEQUENCE {} RESTART").format(sql.Identifier(str(name))))
+        names = [sql.Identifier(str(name)) for (name,) in connection.execute(OURS).fetchall()]
+        connection.execute(sql.SQL("; ").join(sql.SQL("DELETE FROM {}").format(name) for name in names))  # cascades
+        connection.execute("SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'")
