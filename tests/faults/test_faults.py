@@ -4,6 +4,8 @@
 leaves out those that are `LONG`.
 """
 
+import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -77,10 +79,13 @@ def test_a_worker_is_killed(database: Database, workers: Workers, with_children:
     job_id = submit(database, SPEC)
     first = workers.start(*LEASE)
     wait_until(in_the_search(database, job_id))
-    children = [child.pid for child in psutil.Process(first.pid).children()]
-    victims = {a.trial_id for a in running(database)}
     owner = job_of(database, job_id).lease_owner
     workers.start(*LEASE)  # stands by
+    children = [child.pid for child in psutil.Process(first.pid).children()]
+    if with_children:
+        for child in children:
+            os.kill(child, signal.SIGSTOP)  # none ends between the look at them and the kill
+    victims = {a.trial_id for a in running(database)}
     workers.kill(first)
     since = time.monotonic()
     if with_children:
