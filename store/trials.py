@@ -81,9 +81,10 @@ def add(
     return trial
 
 
-def all_of(session: Session, job_id: str) -> list[Trial]:
-    """A job's trials by number, for the worker that drives it."""
-    return list(session.scalars(select(Trial).where(Trial.job_id == job_id).order_by(Trial.number)))
+def all_of(session: Session, job_id: str, first: int = 0) -> list[Trial]:
+    """A job's trials by number, from the number `first` on, for the worker that drives it."""
+    mine = select(Trial).where(Trial.job_id == job_id, Trial.number >= first)
+    return list(session.scalars(mine.order_by(Trial.number)))
 
 
 def get(session: Session, job_id: str, number: int) -> Trial:

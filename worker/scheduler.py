@@ -19,11 +19,12 @@ from store.errors import Fenced, StateConflict
 from store.sessions import Database
 from store.tables import Attempt, Trial
 from worker import closing, ending, limits, processes
-from worker.claim import Claim, bar_of, row_of, spec_of, starts_of
+from worker.claim import Claim, bar_of, spec_of, starts_of
 from worker.engine import Engine, Slot
 from worker.environment import describe
 from worker.failures import describe as describe_error
 from worker.giving_up import nothing_measured, reason_to_give_up
+from worker.known import KnownTrials
 from worker.order import Order, log_path
 from worker.outage import OUTAGES, delay_s
 from worker.presence import Presence
@@ -75,6 +76,7 @@ class Scheduler:
         self._undertaker = Undertaker(
             database, engine, worker=self.name, lease_ttl_s=lease_ttl_s, attempt_limit_s=attempt_limit_s
         )
+        self._known = KnownTrials()
         self._was_away = False
         self._waits_for: object = None  # what the search last said to wait at
         self._renewed_at = self._tidied_at = self._judged_at = 0.0
@@ -201,7 +203,7 @@ class Scheduler:
         ):  # also while there is no free slot
             self._judged_at = time.monotonic()
             with self._database.read() as session:
-                rows = [row_of(trial) for trial in trials.all_of(session, claim.job_id)]
+                rows = self._known.read(session, claim.job_id).rows
             if self._is_spent(claim, rows):
                 return False
         return self._fill(claim, running, inherited)
@@ -265,16 +267,16 @@ class Scheduler:
                 bad = {quarantine.slot for quarantine in slots.quarantined(session)}
                 if not idle and self._warmest_slot(occupied, bad, "") is None:
                     return False
-                known = trials.all_of(session, claim.job_id)
-                late = attempts.retries(session, claim.job_id)
-                now_s = clock.now_s(session)
-            rows = [row_of(trial) for trial in known]
-            verdict = reason_to_give_up(claim.spec, rows, [t.message for t in known])
+                known = self._known.read(session, claim.job_id)
+                late = attempts.retries(session, claim.job_id) if known.waiting else {}
+                now_s = clock.now_s(session) if late else 0.0
+            rows = known.rows
+            verdict = reason_to_give_up(claim.spec, rows, known.messages)
             if verdict is not None:
                 return self._end(claim, running, "failed", *verdict)
             if self._is_spent(claim, rows):
                 return False  # the rows have changed
-            next_one = next((t for t in known if t.state == "waiting" and not _is_early(late.get(t.id), now_s)), None)
+            next_one = next((t for t in known.waiting if not _is_early(late.get(t.id), now_s)), None)
             if next_one is None:
                 known_as = claim.spec, claim.search_closed, rows
                 if known_as == self._waits_for:
