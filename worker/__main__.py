@@ -15,11 +15,13 @@ from sparseift.errors import InvalidValue, SparseIFTError
 from store import migrate
 from store.sessions import Database
 from worker import engines
+from worker.engine import EngineLost
 from worker.order import RUNNER, Setting
 from worker.presence import Presence
 from worker.scheduler import Scheduler
 
 SHORTEST_TTL_S = 1.0
+ENGINE_LOST = 3  # exit code
 HANG_LIMIT_S = 900.0  # fetching data, compiling and evaluating are silent
 LEAK_LIMIT_GIB = 4.0  # data sets that a process keeps for its next trial are no leak
 EXAMPLES = """examples:
@@ -171,7 +173,9 @@ def build(arguments: argparse.Namespace, database: Database, stop: Event, closin
 
 
 def main() -> int:
-    """Run until stopped; exit code 2 for what the operator must put right first."""
+    """Run until stopped; exit code 2 for what the operator must put right first, 3 where the engine is gone for good
+    and whoever keeps this worker must start it again.
+    """
     arguments = parser().parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -190,7 +194,12 @@ def main() -> int:
         return 2
     log.info("Worker %s is ready", scheduler.name)
     with closing:
-        scheduler.serve()
+        try:
+            scheduler.serve()
+        except EngineLost as lost:
+            log.error("%s", lost)
+            logging.shutdown()
+            os._exit(ENGINE_LOST)  # what is left of the engine would wait, at its end, for what is gone
     database.close()
     return 0
 

@@ -75,6 +75,16 @@ def shut_down(database: Database, engine: Engine, worker: str, claim: Claim | No
     engine.close()
 
 
+def let_go(database: Database, claim: Claim | None) -> None:
+    """Leave the job to the next worker, where the database is there to be told."""
+    if claim is None:
+        return
+    try:
+        _write(database, lambda s: jobs.release(s, claim.job_id, claim.token))
+    except OUTAGES:
+        log.warning("The database is away; the job's lease will run out by itself")
+
+
 def say_goodbye(presence: Presence, worker: str) -> None:
     """Tell that the worker has ended in good order, where the database is there to be told."""
     try:

@@ -38,8 +38,15 @@ class Death:
     message: str
 
 
+class EngineLost(Exception):
+    """What places attempts is gone for good; only a new process of this worker finds what has taken its place."""
+
+
 class Engine(Protocol):
-    """The protocol of the local engine, and of those for many machines. `tests/worker/test_engines.py` tests both."""
+    """The protocol of the local engine, and of those for many machines. `tests/worker/test_engines.py` tests both.
+
+    Any of its methods may raise `EngineLost`.
+    """
 
     def can(self, occupied: Collection[str], key: str = "") -> Slot | None:
         """A free slot, when the slots named `occupied` run an earlier worker's attempts; None when all are busy.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from worker import deaths
-from worker.engine import Death, Slot
+from worker.engine import Death, EngineLost, Slot
 from worker.order import Order, Setting
 from worker.processes import find
 from worker.ray_actor import AttemptActor
@@ -26,6 +26,7 @@ PLACING_LIMIT_S = 60.0  # for an actor to answer: others may have taken what was
 REPORT_LAG_S = 0.5  # Ray's nodes tell what is free each 0.1 s; where others were faster, an actor waits its turn
 SWEEP_LIMIT_S = 4.5  # for another machine to end an attempt's processes
 ANSWER_LIMIT_S = 0.5  # for actors to tell who they are
+ANOTHER_CLUSTER = "WrongClusterID"  # in what a client is told by the head of a cluster that is not the one it joined
 CALLS = 4  # that an actor answers at a time: `run`, and questions while it runs
 INTENDED, OUT_OF_MEMORY = "INTENDED_USER_EXIT", "NODE_OUT_OF_MEMORY"  # Ray's words for how a process ended
 
@@ -110,7 +111,7 @@ class RayEngine:
             living = {label.slot for label in self._labels()}
             node = self._node_with_room(strangers - living)
         except ray.exceptions.RayError as error:
-            log.warning("Ray does not answer: %s", error)
+            _tell_silence(error)
             return None
         if node is None:
             return None
@@ -226,7 +227,7 @@ class RayEngine:
         try:
             return {str(label) for label in self._labels()}
         except ray.exceptions.RayError as error:
-            log.warning("Ray does not answer: %s", error)
+            _tell_silence(error)
             return None
 
     def _has_ended(self, placed: Placed, listed: set[str] | None) -> bool:
@@ -327,6 +328,19 @@ def _error(promise: Any) -> Exception | None:
         found: Exception = error
         return found
     return None
+
+
+def _tell_silence(error: Exception) -> None:
+    """Log that Ray does not answer.
+
+    Raises:
+        EngineLost: it never will. A client sometimes outlives its cluster, and is refused by the one after it for ever.
+    """
+    if ANOTHER_CLUSTER in str(error):
+        raise EngineLost(
+            "Ray's head was started again, and its cluster is another one now; this worker ends, to be started again."
+        ) from error
+    log.warning("Ray does not answer: %s", _first_line(error))
 
 
 def _death(text: str, out_of_memory: bool) -> Death:

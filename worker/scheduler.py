@@ -20,7 +20,7 @@ from store.sessions import Database
 from store.tables import Attempt, Trial
 from worker import closing, ending, limits, processes
 from worker.claim import Claim, bar_of, spec_of, starts_of
-from worker.engine import Engine, Slot
+from worker.engine import Engine, EngineLost, Slot
 from worker.environment import describe
 from worker.failures import describe as describe_error
 from worker.giving_up import nothing_measured, reason_to_give_up
@@ -82,7 +82,12 @@ class Scheduler:
         self._renewed_at = self._tidied_at = self._judged_at = 0.0
 
     def serve(self) -> None:
-        """Work until told to stop."""
+        """Work until told to stop.
+
+        Raises:
+            EngineLost: there is nothing to place attempts with any more. What runs goes on by itself, the job waits
+                for a worker.
+        """
         failures = 0
         claim: Claim | None = None
         while not self._stop.is_set():
@@ -115,6 +120,9 @@ class Scheduler:
             except StateConflict as conflict:  # a user or an attempt was faster: look again
                 log.info("%s", conflict)
                 self._renewed_at = 0.0
+            except EngineLost:
+                ending.let_go(self._database, claim)
+                raise
             except Exception as error:  # of one job, a file system, a cluster: the others' queue goes on
                 failures += 1
                 wait_s = delay_s(failures)

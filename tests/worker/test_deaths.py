@@ -1,7 +1,9 @@
 """What is made of exit statuses."""
 
+import pytest
+
 from worker.deaths import KEPT, Deaths, OutOfMemory, of_status, oom_kills
-from worker.engine import Death
+from worker.engine import Death, EngineLost
 
 
 def test_a_sigkill_is_out_of_memory_only_where_the_kernel_has_just_killed() -> None:
@@ -27,3 +29,12 @@ def test_only_the_latest_deaths_are_kept() -> None:
         deaths.add(i, Death("infrastructure", str(i)))
     assert deaths.of(0) is None
     assert deaths.of(KEPT) == Death("infrastructure", str(KEPT))
+
+
+def test_another_cluster_is_no_silence() -> None:
+    pytest.importorskip("ray")
+    from worker.ray_engine import _tell_silence
+
+    _tell_silence(RuntimeError("RPC error: Deadline Exceeded"))
+    with pytest.raises(EngineLost, match="another one now"):
+        _tell_silence(RuntimeError("RPC error: WrongClusterID: Perhaps the GCS has restarted."))

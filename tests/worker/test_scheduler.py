@@ -19,7 +19,7 @@ from store.sessions import Database
 from store.tables import Attempt, Worker
 from tests.worker.conftest import wait_until
 from tests.worker.fakes import make_plan, make_spec, submit
-from worker.engine import Death, Slot
+from worker.engine import Death, EngineLost, Slot
 from worker.order import Order
 from worker.processes import identity
 from worker.scheduler import Scheduler
@@ -189,3 +189,18 @@ def test_an_adopted_attempt_that_hangs_is_ended_at_its_time_limit(database: Data
         attempt = session.get_one(Attempt, attempt_id)
         assert (attempt.state, attempt.failure_class) == ("failed", "timeout")
         assert attempt.message == "The attempt ran for more than 90 s and did not end by itself."
+
+
+def test_a_worker_whose_engine_is_gone_for_good_lets_its_job_go_and_ends(database: Database, tmp_path: Path) -> None:
+    class Gone(IdleEngine):
+        def can(self, occupied: Collection[str], key: str = "") -> Slot | None:
+            del occupied, key
+            raise EngineLost("The cluster is another one now.")
+
+    job_id = submit(database, make_spec())
+    scheduler = Scheduler(database, Gone(), lease_ttl_s=60.0, stop=threading.Event(), artifacts=tmp_path)
+    with pytest.raises(EngineLost):
+        scheduler.serve()
+    with database.read() as session:
+        job = jobs.get(session, job_id)
+    assert (job.state, job.lease_token) == ("running", None), "the next worker need not wait for the lease"
