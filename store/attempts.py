@@ -147,6 +147,12 @@ def running(session: Session, worker: str | None = None, job_id: str | None = No
     return list(session.scalars(query))
 
 
+def told_by_running(session: Session, job_id: str) -> int:
+    """How much the job's running attempts have told of their environments, which they do without an event: it changes
+    when they tell more."""
+    return sum(len(attempt.environment) for attempt in running(session, job_id=job_id))
+
+
 def retries(session: Session, job_id: str) -> dict[int, tuple[int, float]]:
     """Of the job's waiting trials that were lost: how often in a row without progress, and when the last time, in
     seconds of the database's clock; by trial id.

@@ -12,7 +12,7 @@ from store.errors import Fenced
 from store.sessions import Database
 from store.tables import Attempt
 from worker.claim import Claim
-from worker.engine import Engine
+from worker.engine import Engine, EngineLost
 from worker.outage import OUTAGES
 from worker.presence import Presence
 from worker.undertaker import Undertaker
@@ -57,11 +57,14 @@ def end_job(
 
 def shut_down(database: Database, engine: Engine, worker: str, claim: Claim | None) -> None:
     """Hand attempts back with a checkpoint, then the job, so that another worker goes on at once."""
-    engine.hand_back()
-    give_up = time.monotonic() + HAND_BACK_LIMIT_S
-    while engine.alive() and time.monotonic() < give_up:
-        time.sleep(POLL_S)
-    engine.kill(engine.alive())
+    try:
+        engine.hand_back()
+        give_up = time.monotonic() + HAND_BACK_LIMIT_S
+        while engine.alive() and time.monotonic() < give_up:
+            time.sleep(POLL_S)
+        engine.kill(engine.alive())
+    except EngineLost as lost:
+        log.warning("%s", lost)
     try:
         with database.read() as session:
             left = attempts.running(session, worker=worker)

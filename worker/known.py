@@ -1,4 +1,7 @@
-"""A job's trials as the worker that drives it knows them: what has ended never changes, and is read once."""
+"""A job's trials as the worker that drives it knows them: what has ended does not change, and is read once.
+
+Cancelled ones are the exception: extending the job brings them back (`store.verbs.extend`), so they are read each time.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +28,7 @@ class Known:
 
 
 class KnownTrials:
-    """Reads trials, from the first one on that had not ended when it was read last: a job of thousands is long."""
+    """Reads trials, from the first one on that might have changed since it was read: a job of thousands is long."""
 
     def __init__(self) -> None:
         self._job_id = ""
@@ -39,12 +42,12 @@ class KnownTrials:
         fresh = trials.all_of(session, job_id, len(self._rows))
         rows, messages = [row_of(trial) for trial in fresh], [trial.message for trial in fresh]
         known = Known([*self._rows, *rows], [*self._messages, *messages], [t for t in fresh if t.state == "waiting"])
-        ended = _ended(rows)
+        ended = _settled(rows)
         self._rows += rows[:ended]
         self._messages += messages[:ended]
         return known
 
 
-def _ended(rows: Sequence[Row]) -> int:
-    """How many have ended before the first one that has not."""
-    return next((i for i, row in enumerate(rows) if not row.ended), len(rows))
+def _settled(rows: Sequence[Row]) -> int:
+    """How many, from the first one on, will never change."""
+    return next((i for i, row in enumerate(rows) if not row.ended or row.state == "cancelled"), len(rows))

@@ -8,7 +8,8 @@ import hashlib
 import logging
 import platform
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,7 +112,7 @@ class RayEngine:
             living = {label.slot for label in self._labels()}
             node = self._node_with_room(strangers - living)
         except ray.exceptions.RayError as error:
-            _tell_silence(error)
+            log.warning("Ray does not answer: %s", _first_line(error))
             return None
         if node is None:
             return None
@@ -227,7 +228,7 @@ class RayEngine:
         try:
             return {str(label) for label in self._labels()}
         except ray.exceptions.RayError as error:
-            _tell_silence(error)
+            log.warning("Ray does not answer: %s", _first_line(error))
             return None
 
     def _has_ended(self, placed: Placed, listed: set[str] | None) -> bool:
@@ -238,7 +239,8 @@ class RayEngine:
 
     def _node_with_room(self, reserved: Collection[str]) -> str | None:
         """What is free by Ray's last word less what was asked for since, and never more than our own leave over."""
-        free, total = free_resources(), total_resources()
+        with _cluster_is_ours():
+            free, total = free_resources(), total_resources()
         fitting = []
         for node in self._hosts():
             held = sum(1 for name in reserved if _sign(node) in name)
@@ -255,12 +257,15 @@ class RayEngine:
 
     def _hosts(self) -> dict[str, str]:
         """The host of every living node."""
-        return {n["NodeID"]: n["NodeManagerHostname"] for n in ray.nodes() if n["Alive"]}
+        with _cluster_is_ours():
+            return {n["NodeID"]: n["NodeManagerHostname"] for n in ray.nodes() if n["Alive"]}
 
     def _labels(self) -> list[Label]:
         """Of all actors of this database that live or are about to."""
         found: list[Label] = []
-        for entry in ray.util.list_named_actors(all_namespaces=True):
+        with _cluster_is_ours():
+            entries = ray.util.list_named_actors(all_namespaces=True)
+        for entry in entries:
             label = Label.parse(entry["name"])
             if label is not None and entry["namespace"] == self._cluster.namespace:
                 found.append(label)
@@ -330,17 +335,21 @@ def _error(promise: Any) -> Exception | None:
     return None
 
 
-def _tell_silence(error: Exception) -> None:
-    """Log that Ray does not answer.
+@contextmanager
+def _cluster_is_ours() -> Iterator[None]:
+    """Raises `EngineLost` inside where Ray will never answer again.
 
-    Raises:
-        EngineLost: it never will. A client sometimes outlives its cluster, and is refused by the one after it for ever.
+    A client sometimes outlives its cluster, and is refused by the one after it for ever.
     """
-    if ANOTHER_CLUSTER in str(error):
-        raise EngineLost(
-            "Ray's head was started again, and its cluster is another one now; this worker ends, to be started again."
-        ) from error
-    log.warning("Ray does not answer: %s", _first_line(error))
+    try:
+        yield
+    except ray.exceptions.RayError as error:
+        if ANOTHER_CLUSTER in str(error):
+            raise EngineLost(
+                "Ray's head was started again, and its cluster is another one now; this worker ends, to be started "
+                "again."
+            ) from error
+        raise
 
 
 def _death(text: str, out_of_memory: bool) -> Death:

@@ -176,8 +176,7 @@ def show_environments(here: Here, job: JobId, if_none_match: IfNoneMatch = None)
             found = runs.environments(session, job)
             return written({"items": [{"facts": dict(e.facts), "attempts": e.attempts} for e in found]})
 
-        # What runs tells of its device once it has one, without an event.
-        told = sum(len(attempt.environment) for attempt in attempts.running(session, job_id=job))
+        told = attempts.told_by_running(session, job)
         answer = here.analyses.get((job, "environments"), overview.last_event(session, job), fresh, str(told))
     return _response(answer, if_none_match)
 

@@ -14,7 +14,7 @@ from service.curves.endpoints import IfNoneMatch, holds
 from service.identifiers import JobId
 from service.jobs.progress import TERMINAL
 from service.reports.reading import read_material
-from store import jobs, overview
+from store import attempts, jobs, overview
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["reports"])
 
@@ -69,11 +69,13 @@ async def show_report(
 
 
 def _basis(here: Context, job: str) -> str:
-    """Names what the report is written from: the job's events, and while it goes on its curve as it is told."""
+    """Names what the report is written from: the job's events, and while it goes on what changes without one."""
     with here.database.read() as session:
         row = jobs.get(session, job)
-        curve = "" if row.state in TERMINAL else here.curves.get(session, row).digest
-        return f"{overview.last_event(session, job)}{curve}"
+        last = overview.last_event(session, job)
+        if row.state in TERMINAL:
+            return str(last)
+        return f"{last}-{attempts.told_by_running(session, job)}-{here.curves.get(session, row).digest}"
 
 
 def _written(here: Context, job: str, form: Format) -> bytes:

@@ -36,8 +36,13 @@ def test_only_the_latest_deaths_are_kept() -> None:
 def test_another_cluster_is_no_silence() -> None:
     if find_spec("ray") is None:  # Ray itself is not to be imported before `worker.ray_api` has set how it is asked
         pytest.skip("Ray is not installed")
-    from worker.ray_engine import _tell_silence
+    from worker.ray_engine import _cluster_is_ours, ray
 
-    _tell_silence(RuntimeError("RPC error: Deadline Exceeded"))
+    def fail(words: str) -> None:
+        with _cluster_is_ours():
+            raise ray.exceptions.RayError(words)
+
+    with pytest.raises(ray.exceptions.RayError, match="Deadline"):
+        fail("RPC error: Deadline Exceeded")
     with pytest.raises(EngineLost, match="another one now"):
-        _tell_silence(RuntimeError("RPC error: WrongClusterID: Perhaps the GCS has restarted."))
+        fail("RPC error: WrongClusterID: Perhaps the GCS has restarted.")

@@ -1,9 +1,11 @@
 """What has ended is read once, and everything else anew."""
 
 import pytest
+from sqlalchemy import update
 
-from store import attempts, trials
+from store import attempts, trials, verbs
 from store.sessions import Database
+from store.tables import Trial
 from tests.service import history
 from tests.store.samples import RESULT, started, waiting
 from worker.claim import row_of
@@ -42,3 +44,23 @@ def test_what_is_known_is_always_what_is_stored(database: Database, monkeypatch:
     assert asked == [0, 1, 1, 3]
     assert look("job_0") == []
     assert look(job.id) == ["complete"] * 3
+
+
+def test_a_cancelled_trial_that_an_extension_brings_back_is_seen(database: Database) -> None:
+    known = KnownTrials()
+
+    def look(job_id: str) -> tuple[list[str], list[int]]:
+        with database.read() as session:
+            found = known.read(session, job_id)
+        return [row.state for row in found.rows], [trial.number for trial in found.waiting]
+
+    with database.write() as session:
+        job = history.claimed(session)
+        history.completed(session, job, 0)
+        waiting(session, job, 1)
+        history.completed(session, job, 2)
+        session.execute(update(Trial).where(Trial.number == 1).values(state="cancelled"))
+    assert look(job.id) == (["complete", "cancelled", "complete"], [])
+    with database.write() as session:
+        verbs.extend(session, job.id, {"search_trials": 50})
+    assert look(job.id) == (["complete", "waiting", "complete"], [1])

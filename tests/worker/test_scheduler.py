@@ -204,3 +204,21 @@ def test_a_worker_whose_engine_is_gone_for_good_lets_its_job_go_and_ends(databas
     with database.read() as session:
         job = jobs.get(session, job_id)
     assert (job.state, job.lease_token) == ("running", None), "the next worker need not wait for the lease"
+
+
+def test_a_worker_told_to_stop_lets_its_job_go_though_its_engine_is_gone(database: Database, tmp_path: Path) -> None:
+    stop = threading.Event()
+
+    class Gone(IdleEngine):
+        def can(self, occupied: Collection[str], key: str = "") -> Slot | None:
+            del occupied, key
+            stop.set()
+            return None
+
+        def hand_back(self) -> None:
+            raise EngineLost("The cluster is another one now.")
+
+    job_id = submit(database, make_spec())
+    Scheduler(database, Gone(), lease_ttl_s=60.0, stop=stop, artifacts=tmp_path).serve()
+    with database.read() as session:
+        assert jobs.get(session, job_id).lease_token is None
